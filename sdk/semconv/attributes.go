@@ -1,0 +1,134 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package semconv
+
+// ScopeName is the instrumentation scope of every span and log record that this project makes.
+const ScopeName = "github.com/stageflow/otelcol-stageflow"
+
+// DefaultServiceName stands in where an event names no service; it is the Python library's own default.
+const DefaultServiceName = "pipeline"
+
+// The wire form of an event: one log record whose EventName begins with [EventNamePrefix].
+const (
+	// EventTypeKey holds the framework's own event type, e.g. "stage.llm.started". String.
+	EventTypeKey = "stageflow.event.type"
+	// EventDataKey holds the event's data, nested and unchanged. Map; absent when the data was null.
+	EventDataKey = "stageflow.event.data"
+	// EventEnvelopeKey holds what stood beside type and data in a JSON line and has no key of its own. Map.
+	EventEnvelopeKey = "stageflow.event.envelope"
+	// EventSinkIDKey names the sink that sent the event; with [EventSeqKey] it identifies the event. String.
+	EventSinkIDKey = "stageflow.event.sink_id"
+	// EventSeqKey is the event's number within its sink. Int.
+	EventSeqKey = "stageflow.event.seq"
+	// EventTraceParentKey is the W3C traceparent of the run that the event belongs to: the run's trace
+	// and the span above the run. The same on every event of one run. String.
+	EventTraceParentKey = "stageflow.event.traceparent"
+)
+
+// Attributes of OpenTelemetry's own conventions that stageflow telemetry uses.
+const (
+	ServiceNameKey       = "service.name"
+	SessionIDKey         = "session.id"
+	UserIDKey            = "user.id"
+	ErrorTypeKey         = "error.type"
+	ErrorMessageKey      = "error.message"
+	ExceptionEventName   = "exception"
+	ExceptionTypeKey     = "exception.type"
+	ExceptionMessageKey  = "exception.message"
+	HTTPStatusCodeKey    = "http.response.status_code"
+	HTTPStatusCodeOldKey = "http.status_code"
+	RPCStatusCodeKey     = "rpc.status_code"
+	RPCResponseStatusKey = "rpc.response.status_code"
+	RPCGRPCStatusCodeKey = "rpc.grpc.status_code"
+
+	GenAIOperationNameKey = "gen_ai.operation.name"
+	GenAIProviderNameKey  = "gen_ai.provider.name"
+	GenAIRequestModelKey  = "gen_ai.request.model"
+	GenAIWorkflowNameKey  = "gen_ai.workflow.name"
+	GenAIInputTokensKey   = "gen_ai.usage.input_tokens"
+	GenAIOutputTokensKey  = "gen_ai.usage.output_tokens"
+)
+
+// OperationInvokeWorkflow is the gen_ai.operation.name of a run span.
+const OperationInvokeWorkflow = "invoke_workflow"
+
+// ErrorTypeOther is the error.type of a failure whose type nobody told (semantic conventions, error.type).
+const ErrorTypeOther = "_OTHER"
+
+// Attributes of runs, stages and provider calls.
+const (
+	RunIDKey            = "stageflow.run.id"
+	RunStatusKey        = "stageflow.run.status"
+	RunEndKey           = "stageflow.run.end"
+	RunRevisionKey      = "stageflow.run.revision"
+	RunTopologyKey      = "stageflow.run.topology"
+	RunExecutionModeKey = "stageflow.run.execution_mode"
+	RunParentIDKey      = "stageflow.run.parent.id"
+	RunParentStageKey   = "stageflow.run.parent.stage"
+	RunChildIDKey       = "stageflow.run.child.id"
+	RunReasonKey        = "stageflow.run.reason"
+	// RunFailedStageKey names the stage that the end of the run blames. String.
+	RunFailedStageKey = "stageflow.run.failed_stage"
+	// RunStageResultsKey is stage_results as the run logger gave them. Map.
+	RunStageResultsKey = "stageflow.run.stage_results"
+	// RunDurationKey is the duration that the run's end told, in milliseconds. Double.
+	RunDurationKey = "stageflow.run.duration_ms"
+	// RunEarlierEndsKey lists the ends that lost against the one shown, as "status time". String slice.
+	RunEarlierEndsKey = "stageflow.run.earlier_ends"
+	// RunBreakersKey lists the circuit breakers that were not closed at some point of the run:
+	// slice of maps with key and state.
+	RunBreakersKey = "stageflow.run.breakers"
+
+	StageNameKey    = "stageflow.stage.name"
+	StageKindKey    = "stageflow.stage.kind"
+	StageStatusKey  = "stageflow.stage.status"
+	StageAttemptKey = "stageflow.stage.attempt"
+	StageReasonKey  = "stageflow.stage.reason"
+	// StageDataKeysKey lists the names of the stage's results. String slice.
+	StageDataKeysKey = "stageflow.stage.data_keys"
+	// StageDurationKey is the duration that the stage's end told, in milliseconds. Double.
+	StageDurationKey = "stageflow.stage.duration_ms"
+
+	CallIDKey = "stageflow.call.id"
+	// CallStatusKey is running, completed, failed or abandoned. String.
+	CallStatusKey = "stageflow.call.status"
+	// CallLatencyKey is the latency that the call's end told, in milliseconds. Double.
+	CallLatencyKey = "stageflow.call.latency_ms"
+	// CallCostKey is what the call cost, in US dollars. Double.
+	CallCostKey = "stageflow.call.cost_usd"
+
+	RequestIDKey     = "stageflow.request.id"
+	CorrelationIDKey = "stageflow.correlation.id"
+	OrgIDKey         = "stageflow.org.id"
+
+	// StartTimeKey is when the thing that a log record tells of began, where the event says so:
+	// RFC 3339 in UTC. String.
+	StartTimeKey = "stageflow.start_time"
+
+	// DataPrefix goes before the name of a data field that has no attribute of its own.
+	DataPrefix = "stageflow.data."
+)
+
+// What went wrong, written by the errorsummary processor; a code that came with the event is kept.
+const (
+	ErrorCodeKey        = "stageflow.error.code"
+	ErrorSummaryTypeKey = "stageflow.error.type"
+	ErrorTextKey        = "stageflow.error.message"
+	ErrorRetryableKey   = "stageflow.error.retryable"
+	ErrorSummaryKey     = "stageflow.error.summary"
+	ErrorRuleKey        = "stageflow.error.rule"
+	ErrorFingerprintKey = "stageflow.error.fingerprint"
+	// ErrorStageKey is the stage of the first failure under a run span. String.
+	ErrorStageKey = "stageflow.error.stage"
+)
+
+// How sick the provider was, written by the breaker processor.
+const (
+	// BreakerKeyKey is "operation/provider". String.
+	BreakerKeyKey = "stageflow.breaker.key"
+	// BreakerStateKey is the state when the call started. String.
+	BreakerStateKey = "stageflow.breaker.state"
+	// BreakerTransitionKey is set on the call that caused a change: "closed>open". String.
+	BreakerTransitionKey = "stageflow.breaker.transition"
+)

@@ -1,0 +1,159 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package semconv
+
+import "strings"
+
+// EventNamePrefix begins the EventName of every log record that is a stageflow event.
+const EventNamePrefix = "stageflow."
+
+// EventName is what kind of event a log record is: static, so that backends can index it, while the
+// framework's own type (which may hold stage names) is in [EventTypeKey].
+type EventName string
+
+// The events that runs, stages and provider calls are assembled from.
+const (
+	EventRunStarted         EventName = "stageflow.run.started"
+	EventRunEnded           EventName = "stageflow.run.ended"
+	EventRunCancelRequested EventName = "stageflow.run.cancel_requested"
+	EventChildStarted       EventName = "stageflow.run.child_started"
+	EventChildEnded         EventName = "stageflow.run.child_ended"
+	EventStageStarted       EventName = "stageflow.stage.started"
+	EventStageEnded         EventName = "stageflow.stage.ended"
+	EventStageOther         EventName = "stageflow.stage.event"
+	EventWideStage          EventName = "stageflow.wide.stage"
+	EventWideRun            EventName = "stageflow.wide.run"
+	EventCallStarted        EventName = "stageflow.provider_call.started"
+	EventCallEnded          EventName = "stageflow.provider_call.ended"
+	// EventBreakerTransition tells a change of state of an SDK's own circuit breaker.
+	EventBreakerTransition EventName = "stageflow.breaker.transition"
+	// EventOther is any event whose type is not in [EventTypes].
+	EventOther EventName = "stageflow.event"
+)
+
+// The framework's types that our own SDK writes.
+const (
+	TypeRunStarted        = "pipeline.started"
+	TypeRunCompleted      = "pipeline.completed"
+	TypeRunFailed         = "pipeline.failed"
+	TypeRunCancelled      = "pipeline.cancelled"
+	TypeCallStarted       = "provider_call.started"
+	TypeCallEnded         = "provider_call.ended"
+	TypeBreakerTransition = "breaker.transition"
+)
+
+// StageType is the type of a stage's lifecycle event: stage.{name}.{status} (catalogue 1.3).
+func StageType(stage, status string) string { return "stage." + stage + "." + status }
+
+// EventTypes names every fixed event type of the framework, its branches and our SDK (catalogue 1.3 to 1.9).
+// Types that hold a stage's name are not here; [EventNameOf] reads those by their shape.
+var EventTypes = map[string]EventName{
+	"pipeline.started":         EventRunStarted,
+	"pipeline.completed":       EventRunEnded,
+	"pipeline.failed":          EventRunEnded,
+	"pipeline.cancelled":       EventRunEnded,
+	"pipeline.canceled":        EventRunCancelRequested,
+	"pipeline.spawned_child":   EventChildStarted,
+	"pipeline.child_completed": EventChildEnded,
+	"pipeline.child_failed":    EventChildEnded,
+	"pipeline.wide":            EventWideRun,
+	"stage.wide":               EventWideStage,
+	"provider_call.started":    EventCallStarted,
+	"provider_call.ended":      EventCallEnded,
+	"breaker.transition":       EventBreakerTransition,
+
+	"pipeline.created":              "stageflow.run.created",
+	"stage.retry_scheduled":         "stageflow.stage.retry_scheduled",
+	"stage.retry_exhausted":         "stageflow.stage.retry_exhausted",
+	"stage.idempotency_hit":         "stageflow.stage.idempotency_hit",
+	"guard_retry.attempt":           "stageflow.guard_retry.attempt",
+	"guard_retry.scheduled":         "stageflow.guard_retry.scheduled",
+	"guard_retry.exhausted":         "stageflow.guard_retry.exhausted",
+	"guard_retry.recovered":         "stageflow.guard_retry.recovered",
+	"tool.requested":                "stageflow.tool.requested",
+	"tool.invoked":                  "stageflow.tool.invoked",
+	"tool.started":                  "stageflow.tool.started",
+	"tool.updated":                  "stageflow.tool.updated",
+	"tool.completed":                "stageflow.tool.ended",
+	"tool.failed":                   "stageflow.tool.ended",
+	"tool.denied":                   "stageflow.tool.denied",
+	"tool.undone":                   "stageflow.tool.undone",
+	"tool.undo_failed":              "stageflow.tool.undo_failed",
+	"tool.unresolved":               "stageflow.tool.unresolved",
+	"approval.requested":            "stageflow.approval.requested",
+	"approval.decided":              "stageflow.approval.decided",
+	"agent.turn.started":            "stageflow.agent.turn_started",
+	"agent.tool.requested":          "stageflow.agent.tool_requested",
+	"agent.tool.started":            "stageflow.agent.tool_started",
+	"agent.tool.executed":           "stageflow.agent.tool_ended",
+	"agent.tool.completed":          "stageflow.agent.tool_ended",
+	"agent.tool.failed":             "stageflow.agent.tool_ended",
+	"agent.tool.updated":            "stageflow.agent.tool_updated",
+	"agent.tool.unresolved":         "stageflow.agent.tool_unresolved",
+	"agent.completed":               "stageflow.agent.ended",
+	"guardrail.violations_detected": "stageflow.guardrail.violations_detected",
+	"guardrail.fail_open":           "stageflow.guardrail.fail_open",
+	"auth.login":                    "stageflow.auth.login",
+	"auth.failure":                  "stageflow.auth.failure",
+	"tenant.access_denied":          "stageflow.tenant.access_denied",
+	"context.truncation":            "stageflow.context.truncation",
+	"context.size_recorded":         "stageflow.context.size_recorded",
+	"stream.chunk_dropped":          "stageflow.stream.chunk_dropped",
+	"stream.producer_blocked":       "stageflow.stream.producer_blocked",
+	"stream.throttle_started":       "stageflow.stream.throttle_started",
+	"stream.throttle_ended":         "stageflow.stream.throttle_ended",
+	"stream.queue_closed":           "stageflow.stream.queue_closed",
+	"stream.buffer_overflow":        "stageflow.stream.buffer_overflow",
+	"stream.buffer_underrun":        "stageflow.stream.buffer_underrun",
+	"stream.buffer_recovered":       "stageflow.stream.buffer_recovered",
+}
+
+const (
+	stagePrefix     = "stage."
+	wideStagePrefix = "stage.wide."
+	wideRunPrefix   = "pipeline.wide."
+)
+
+// EventNameOf names an event by its type. For types that hold a stage's name it needs two facts from the data:
+// its status field ("" when absent), and whether it has fields that only wide events have (started_at,
+// data_keys): "stage.wide.started" is the stage "wide" starting, or a wide event of the stage "started"
+// (catalogue 1.3).
+func EventNameOf(eventType, status string, hasWideFields bool) EventName {
+	if name, ok := EventTypes[eventType]; ok {
+		return name
+	}
+	if strings.HasPrefix(eventType, wideRunPrefix) {
+		return EventWideRun
+	}
+	if !strings.HasPrefix(eventType, stagePrefix) {
+		return EventOther
+	}
+	if hasWideFields && strings.HasPrefix(eventType, wideStagePrefix) {
+		return EventWideStage
+	}
+	if status == "" {
+		status = eventType[strings.LastIndexByte(eventType, '.')+1:]
+	}
+	switch s, _ := ParseStatus(status); s {
+	case StatusRunning:
+		return EventStageStarted
+	case StatusCompleted, StatusFailed, StatusSkipped, StatusCancelled, StatusRetried:
+		return EventStageEnded
+	}
+	return EventStageOther
+}
+
+// StageOfType is the stage's name as the type stage.{name}.{status} tells it, for events whose data does not;
+// "" when the type holds none.
+func StageOfType(eventType string) string {
+	rest, ok := strings.CutPrefix(eventType, stagePrefix)
+	if !ok {
+		return ""
+	}
+	end := strings.LastIndexByte(rest, '.')
+	if end < 0 {
+		return ""
+	}
+	return rest[:end]
+}

@@ -1,0 +1,145 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package semconv
+
+// Type says how a data field is written as an attribute.
+type Type uint8
+
+// The attribute types.
+const (
+	// Text is a string; an id that came as a number is written in decimal.
+	Text Type = iota
+	// Int is a 64-bit integer.
+	Int
+	// Double is a 64-bit float.
+	Double
+	// Any keeps the field's own shape: a list, a map, a flag.
+	Any
+	// State is a word that [ParseStatus] reads.
+	State
+)
+
+// Field says which attribute a field of an event's data becomes.
+type Field struct {
+	// Key is the attribute; "" means the field is read for something else (a time, a nested list of stages)
+	// and is no attribute of its own.
+	Key  string
+	Type Type
+}
+
+// Fields is the disposition of data fields by name. Several names may lead to one attribute: they are the
+// spellings of the versions and ports. A field that is in none of the tables that apply keeps its name behind
+// [DataPrefix].
+type Fields map[string]Field
+
+// CommonFields apply to every event (envelopes E1 to E4 of the catalogue, and the unmerged ones of 1.9).
+var CommonFields = Fields{
+	"pipeline_run_id": {Key: RunIDKey},
+	"request_id":      {Key: RequestIDKey},
+	"session_id":      {Key: SessionIDKey},
+	"user_id":         {Key: UserIDKey},
+	"org_id":          {Key: OrgIDKey},
+	"correlation_id":  {Key: CorrelationIDKey},
+	"topology":        {Key: RunTopologyKey},
+	"execution_mode":  {Key: RunExecutionModeKey},
+	"pipeline_name":   {Key: GenAIWorkflowNameKey},
+	"service":         {}, // the resource's service.name
+	"timestamp":       {}, // the event's time
+	"emitted_at":      {},
+}
+
+// errorFields tell what went wrong; our SDK sends all of them, the framework one of the first two.
+var errorFields = Fields{
+	"error":           {Key: ExceptionMessageKey},
+	"error_message":   {Key: ExceptionMessageKey},
+	"error_type":      {Key: ExceptionTypeKey},
+	"error_code":      {Key: ErrorCodeKey},
+	"error_retryable": {Key: ErrorRetryableKey, Type: Any},
+	"http_status":     {Key: HTTPStatusCodeKey, Type: Int},
+	"grpc_status":     {Key: RPCGRPCStatusCodeKey, Type: Int},
+}
+
+// RunFields apply to the run's own events: run logger, pipeline.wide, pipeline.canceled.
+var RunFields = merge(errorFields, Fields{
+	"status":          {Key: RunStatusKey, Type: State},
+	"duration_ms":     {Key: RunDurationKey, Type: Double},
+	"reason":          {Key: RunReasonKey},
+	"stage":           {Key: RunFailedStageKey},
+	"stage_results":   {Key: RunStageResultsKey, Type: Any},
+	"parent_run_id":   {Key: RunParentIDKey},
+	"parent_stage_id": {Key: RunParentStageKey},
+	"stage_details":   {}, // each entry becomes a stage
+	"started_at":      {},
+	"ended_at":        {},
+})
+
+// ChildFields apply to what a parent tells of its child (catalogue 1.6); the run they describe is the child.
+var ChildFields = merge(errorFields, Fields{
+	"parent_run_id":   {Key: RunParentIDKey},
+	"child_run_id":    {Key: RunChildIDKey},
+	"parent_stage_id": {Key: RunParentStageKey},
+	"duration_ms":     {Key: RunDurationKey, Type: Double},
+})
+
+// StageFields apply to lifecycle and wide events of a stage.
+var StageFields = merge(errorFields, Fields{
+	"stage":       {Key: StageNameKey},
+	"stage_name":  {Key: StageNameKey},
+	"status":      {Key: StageStatusKey, Type: State},
+	"kind":        {Key: StageKindKey},
+	"stage_kind":  {Key: StageKindKey},
+	"attempt":     {Key: StageAttemptKey, Type: Int},
+	"reason":      {Key: StageReasonKey},
+	"data_keys":   {Key: StageDataKeysKey, Type: Any},
+	"duration_ms": {Key: StageDurationKey, Type: Double},
+	"started_at":  {},
+	"ended_at":    {},
+})
+
+// CallFields apply to provider calls. Token counts go by many names in the wild (catalogue 2.1).
+var CallFields = merge(errorFields, Fields{
+	"call_id":           {Key: CallIDKey},
+	"operation":         {Key: GenAIOperationNameKey},
+	"provider":          {Key: GenAIProviderNameKey},
+	"model_id":          {Key: GenAIRequestModelKey},
+	"model":             {Key: GenAIRequestModelKey},
+	"success":           {}, // the call's status
+	"latency_ms":        {Key: CallLatencyKey, Type: Double},
+	"stage":             {Key: StageNameKey},
+	"stage_name":        {Key: StageNameKey},
+	"stage_attempt":     {Key: StageAttemptKey, Type: Int},
+	"input_tokens":      {Key: GenAIInputTokensKey, Type: Int},
+	"tokens_in":         {Key: GenAIInputTokensKey, Type: Int},
+	"prompt_tokens":     {Key: GenAIInputTokensKey, Type: Int},
+	"output_tokens":     {Key: GenAIOutputTokensKey, Type: Int},
+	"tokens_out":        {Key: GenAIOutputTokensKey, Type: Int},
+	"completion_tokens": {Key: GenAIOutputTokensKey, Type: Int},
+	"cost_usd":          {Key: CallCostKey, Type: Double},
+	"cost":              {Key: CallCostKey, Type: Double},
+})
+
+// FieldsOf are the fields particular to an event's kind, beside [CommonFields]; nil for kinds that are only logged.
+func FieldsOf(name EventName) Fields {
+	switch name {
+	case EventRunStarted, EventRunEnded, EventRunCancelRequested, EventWideRun:
+		return RunFields
+	case EventChildStarted, EventChildEnded:
+		return ChildFields
+	case EventStageStarted, EventStageEnded, EventStageOther, EventWideStage:
+		return StageFields
+	case EventCallStarted, EventCallEnded:
+		return CallFields
+	}
+	return nil
+}
+
+func merge(tables ...Fields) Fields {
+	out := Fields{}
+	for _, t := range tables {
+		for name, f := range t {
+			out[name] = f
+		}
+	}
+	return out
+}
