@@ -66,7 +66,6 @@ const (
 	RunExecutionModeKey = "stageflow.run.execution_mode"
 	RunParentIDKey      = "stageflow.run.parent.id"
 	RunParentStageKey   = "stageflow.run.parent.stage"
-	RunChildIDKey       = "stageflow.run.child.id"
 	RunReasonKey        = "stageflow.run.reason"
 	// RunFailedStageKey names the stage that the end of the run blames. String.
 	RunFailedStageKey = "stageflow.run.failed_stage"
@@ -132,3 +131,6 @@ const (
 	// BreakerTransitionKey is set on the call that caused a change: "closed>open". String.
 	BreakerTransitionKey = "stageflow.breaker.transition"
 )
+
+// ErrorCodeAbandoned is the stageflow.error.code of a run or a call whose end never came.
+const ErrorCodeAbandoned = "ABANDONED"

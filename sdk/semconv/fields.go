@@ -77,7 +77,7 @@ var RunFields = merge(errorFields, Fields{
 // ChildFields apply to what a parent tells of its child (catalogue 1.6); the run they describe is the child.
 var ChildFields = merge(errorFields, Fields{
 	"parent_run_id":   {Key: RunParentIDKey},
-	"child_run_id":    {Key: RunChildIDKey},
+	"child_run_id":    {Key: RunIDKey},
 	"parent_stage_id": {Key: RunParentStageKey},
 	"duration_ms":     {Key: RunDurationKey, Type: Double},
 })

@@ -1,0 +1,93 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package stageflowreceiver // import "github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver"
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/receiver/otlpreceiver"
+)
+
+// Config is what users set.
+type Config struct {
+	// Protocols are the OTLP servers, as in the otlp receiver: grpc (default endpoint localhost:4317) and http
+	// (localhost:4318). A protocol that is not named is off.
+	Protocols otlpreceiver.Protocols `mapstructure:"protocols"`
+	// Events is the HTTP server for POST /v1/events (default endpoint localhost:4319). Off unless named.
+	Events configoptional.Optional[confighttp.ServerConfig] `mapstructure:"events"`
+	// Runs says when a run is over.
+	Runs RunsConfig `mapstructure:"runs"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// RunsConfig says when a run is over and how many may be in flight.
+type RunsConfig struct {
+	// Settle is how long a run that told its end waits for stragglers. Default 1s.
+	Settle time.Duration `mapstructure:"settle"`
+	// IdleTimeout is the silence after which a run with nothing open is taken to have ended. Default 5m.
+	IdleTimeout time.Duration `mapstructure:"idle_timeout"`
+	// AbandonAfter is the silence after which a run with something open is given up. Default 15m.
+	AbandonAfter time.Duration `mapstructure:"abandon_after"`
+	// MaxActive bounds the runs in flight; beyond it requests are answered 429. Default 100000.
+	MaxActive int `mapstructure:"max_active"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+var _ component.Config = (*Config)(nil)
+
+func createDefaultConfig() component.Config {
+	events := confighttp.NewDefaultServerConfig()
+	events.NetAddr.Endpoint = "localhost:4319"
+	return &Config{
+		Protocols: newOTLPFactory().CreateDefaultConfig().(*otlpreceiver.Config).Protocols,
+		Events:    configoptional.Default(events),
+		Runs: RunsConfig{
+			Settle:       time.Second,
+			IdleTimeout:  5 * time.Minute,
+			AbandonAfter: 15 * time.Minute,
+			MaxActive:    100_000,
+		},
+	}
+}
+
+// Validate reports everything that is wrong with the configuration at once.
+func (cfg *Config) Validate() error {
+	var errs error
+	if !cfg.hasOTLP() && !cfg.Events.HasValue() {
+		errs = errors.Join(errs, errors.New("nothing to receive from: set at least one of protocols::grpc, protocols::http, events"))
+	}
+	return errors.Join(errs, cfg.Runs.validate())
+}
+
+func (cfg *Config) hasOTLP() bool {
+	return cfg.Protocols.GRPC.HasValue() || cfg.Protocols.HTTP.HasValue()
+}
+
+func (r *RunsConfig) validate() error {
+	var errs error
+	for _, d := range []struct {
+		key   string
+		value time.Duration
+	}{{"settle", r.Settle}, {"idle_timeout", r.IdleTimeout}, {"abandon_after", r.AbandonAfter}} {
+		if d.value <= 0 {
+			errs = errors.Join(errs, fmt.Errorf("runs::%s is %s: it must be above 0", d.key, d.value))
+		}
+	}
+	if r.AbandonAfter < r.IdleTimeout {
+		errs = errors.Join(errs, fmt.Errorf("runs::abandon_after is %s: it must not be below runs::idle_timeout, which is %s", r.AbandonAfter, r.IdleTimeout))
+	}
+	if r.MaxActive <= 0 {
+		errs = errors.Join(errs, fmt.Errorf("runs::max_active is %d: it must be above 0", r.MaxActive))
+	}
+	return errs
+}

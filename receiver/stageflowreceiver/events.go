@@ -1,0 +1,181 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package stageflowreceiver // import "github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver"
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/collector/receiver/receiverhelper"
+
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/metadata"
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
+)
+
+// EventsPath is where events are posted.
+const EventsPath = "/v1/events"
+
+// maxRejected bounds the bad lines that an answer lists one by one; the rest are only counted.
+const maxRejected = 1000
+
+// eventsServer takes events as JSON over HTTP.
+type eventsServer struct {
+	cfg       *confighttp.ServerConfig
+	intake    *intake
+	obs       *receiverhelper.ObsReport
+	telemetry *metadata.TelemetryBuilder
+	set       receiver.Settings
+	decoders  sync.Pool
+
+	server *http.Server
+	done   sync.WaitGroup
+}
+
+func newEventsServer(cfg *confighttp.ServerConfig, in *intake, obs *receiverhelper.ObsReport, telemetry *metadata.TelemetryBuilder, set receiver.Settings) *eventsServer {
+	return &eventsServer{
+		cfg: cfg, intake: in, obs: obs, telemetry: telemetry, set: set,
+		decoders: sync.Pool{New: func() any { return &event.Decoder{} }},
+	}
+}
+
+func (s *eventsServer) start(ctx context.Context, host component.Host) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+EventsPath, s.post)
+	server, err := s.cfg.ToServer(ctx, host.GetExtensions(), s.set.TelemetrySettings, mux)
+	if err != nil {
+		return err
+	}
+	listener, err := s.cfg.ToListener(ctx)
+	if err != nil {
+		return err
+	}
+	s.server = server
+	s.done.Go(func() { s.serve(listener, host) })
+	return nil
+}
+
+func (s *eventsServer) serve(listener net.Listener, host component.Host) {
+	if err := s.server.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		componentstatus.ReportStatus(host, componentstatus.NewFatalErrorEvent(err))
+	}
+}
+
+func (s *eventsServer) shutdown(ctx context.Context) error {
+	if s.server == nil {
+		return nil
+	}
+	err := s.server.Shutdown(ctx)
+	s.done.Wait()
+	return err
+}
+
+// answer is the body of every response to a request that could be read.
+type answer struct {
+	// Accepted events were passed on, or had been before.
+	Accepted int `json:"accepted"`
+	// Rejected lines are no events; sending them again changes nothing. At most 1000 are listed.
+	Rejected []rejectedLine `json:"rejected"`
+	// Error says why nothing was accepted.
+	Error string `json:"error,omitempty"`
+}
+
+type rejectedLine struct {
+	Line  int    `json:"line"`
+	Error string `json:"error"`
+}
+
+func (s *eventsServer) post(w http.ResponseWriter, req *http.Request) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			respond(w, http.StatusRequestEntityTooLarge, answer{Error: "the body is larger than " +
+				strconv.FormatInt(tooLarge.Limit, 10) + " bytes (events::max_request_body_size): send fewer events at once"})
+			return
+		}
+		respond(w, http.StatusBadRequest, answer{Error: "the body cannot be read: " + err.Error()})
+		return
+	}
+	mediaType, _, _ := mime.ParseMediaType(req.Header.Get("Content-Type"))
+	records, rejected := s.decode(req.Context(), body, mediaType == "application/x-ndjson")
+	accepted := records.LogRecordCount()
+
+	result := answer{Accepted: accepted, Rejected: make([]rejectedLine, 0, min(len(rejected), maxRejected))}
+	for _, r := range rejected[:min(len(rejected), maxRejected)] {
+		result.Rejected = append(result.Rejected, rejectedLine{r.Line, r.Err.Error()})
+	}
+	if accepted == 0 {
+		code := http.StatusOK
+		if len(rejected) > 0 {
+			code, result.Error = http.StatusBadRequest, "no line is an event"
+		}
+		respond(w, code, result)
+		return
+	}
+
+	ctx := s.obs.StartLogsOp(req.Context())
+	err = s.intake.take(ctx, records)
+	s.obs.EndLogsOp(ctx, "json", accepted, err)
+	if err != nil {
+		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
+		respond(w, httpStatus(err), answer{Error: err.Error()})
+		return
+	}
+	respond(w, http.StatusOK, result)
+}
+
+// decode reads the body into records, one resource for each service that events name.
+func (s *eventsServer) decode(ctx context.Context, body []byte, lines bool) (plog.Logs, []event.Rejection) {
+	decoder := s.decoders.Get().(*event.Decoder)
+	defer s.decoders.Put(decoder)
+	read := plog.NewLogRecordSlice()
+	rejected, repairs := decoder.Decode(body, lines, read)
+	if repairs > 0 {
+		s.telemetry.ReceiverStageflowRepairedValues.Add(ctx, int64(repairs))
+	}
+	if len(rejected) > 0 {
+		s.telemetry.ReceiverStageflowRejectedEvents.Add(ctx, int64(len(rejected)))
+	}
+
+	ld := plog.NewLogs()
+	byService := map[string]plog.LogRecordSlice{}
+	for _, lr := range read.All() {
+		service := event.ServiceOf(lr)
+		records, ok := byService[service]
+		if !ok {
+			rl := ld.ResourceLogs().AppendEmpty()
+			if service != "" {
+				rl.Resource().Attributes().PutStr(semconv.ServiceNameKey, service)
+			}
+			sl := rl.ScopeLogs().AppendEmpty()
+			sl.Scope().SetName(semconv.ScopeName)
+			records = sl.LogRecords()
+			byService[service] = records
+		}
+		lr.MoveTo(records.AppendEmpty())
+	}
+	return ld, rejected
+}
+
+func respond(w http.ResponseWriter, code int, body answer) {
+	if body.Rejected == nil {
+		body.Rejected = []rejectedLine{}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(body) // the client is gone; nothing is left to tell it
+}

@@ -1,0 +1,220 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package assembly
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
+)
+
+// Settings say how long to wait for what.
+type Settings struct {
+	// Settle is how long a run that told its end waits for stragglers.
+	Settle time.Duration
+	// IdleTimeout is the silence after which a run with nothing open has ended.
+	IdleTimeout time.Duration
+	// AbandonAfter is the silence after which a run with something open is given up.
+	AbandonAfter time.Duration
+	// MaxActive bounds the runs in flight.
+	MaxActive int
+}
+
+// rememberFor is how long a settled run is remembered, so that what comes late finds its place.
+const rememberFor = 10 * time.Minute
+
+// maxOrphans bounds the ends of calls that wait for their start.
+const maxOrphans = 10_000
+
+// ErrTooManyRuns is returned when a run cannot be taken because too many are in flight.
+var ErrTooManyRuns = errors.New("too many runs in flight: raise runs::max_active, or wait until some have settled")
+
+// Assembler keeps the runs in flight. It is safe for concurrent use and reads no clock.
+type Assembler struct {
+	set Settings
+
+	mu        sync.Mutex
+	active    map[string]*run
+	deadlines deadlines
+	settled   memory
+	// orphans are ends of calls whose start has not been seen, by call id; the oldest go first.
+	orphans *simplelru.LRU[string, Fact]
+	lost    int
+}
+
+// New makes an assembler.
+func New(set Settings) *Assembler {
+	a := &Assembler{
+		set: set, active: map[string]*run{},
+		settled: memory{byID: map[string]*settled{}, max: set.MaxActive},
+	}
+	a.orphans, _ = simplelru.NewLRU[string, Fact](maxOrphans, nil) // fails only on a size of zero
+	return a
+}
+
+// Admit tells whether the runs of these facts can be taken; [ErrTooManyRuns] when not.
+func (a *Assembler) Admit(facts []Fact) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	fresh := map[string]bool{}
+	for _, f := range facts {
+		if f.RunID != "" && a.active[f.RunID] == nil {
+			fresh[f.RunID] = true
+		}
+	}
+	if len(a.active)+len(fresh) > a.set.MaxActive && len(fresh) > 0 {
+		return ErrTooManyRuns
+	}
+	return nil
+}
+
+// Add takes facts that arrived now.
+func (a *Assembler) Add(facts []Fact, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, f := range facts {
+		a.add(f, now)
+	}
+}
+
+func (a *Assembler) add(f Fact, now time.Time) {
+	if f.RunID == "" {
+		if f.Call != nil && f.Call.ID != "" && a.orphans.Add(f.Call.ID, f) {
+			a.lost++
+		}
+		return
+	}
+	r := a.active[f.RunID]
+	if r == nil {
+		r = newRun(f.RunID)
+		r.earlier = a.settled.get(f.RunID)
+		a.active[f.RunID] = r
+		a.deadlines.push(r)
+	}
+	r.add(f)
+	r.arrived = now
+	if r.closing() && r.ended.IsZero() {
+		r.ended = now
+	}
+	if f.Call != nil {
+		if end, ok := a.orphans.Peek(f.Call.ID); ok {
+			a.orphans.Remove(f.Call.ID)
+			r.add(end)
+		}
+	}
+	a.deadlines.set(r, a.deadline(r))
+}
+
+// deadline is when the run should be looked at again.
+func (a *Assembler) deadline(r *run) time.Time {
+	if !r.ended.IsZero() {
+		return r.ended.Add(a.set.Settle)
+	}
+	if r.earlier != nil {
+		// The run is over; what came late waits for its siblings no longer than stragglers do.
+		return r.arrived.Add(a.set.Settle)
+	}
+	return r.arrived.Add(a.set.IdleTimeout)
+}
+
+// Due takes out the runs that are over at now. With all, also runs that told their end but still wait for
+// stragglers. They are remembered as settled.
+func (a *Assembler) Due(now time.Time, all bool) []*Run {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.settled.expire(now)
+	var due []*Run
+	for r := a.deadlines.first(); r != nil && !r.deadline.After(now); r = a.deadlines.first() {
+		if wait := r.arrived.Add(a.set.AbandonAfter); wait.After(now) && r.ended.IsZero() && r.earlier == nil && len(r.ends) == 0 {
+			if r.resolve(a.traceOf).EndKind == semconv.EndAbandoned {
+				a.deadlines.set(r, wait)
+				continue
+			}
+		}
+		due = append(due, a.settle(r, now))
+	}
+	if all {
+		for _, r := range a.active {
+			if !r.ended.IsZero() || r.earlier != nil {
+				due = append(due, a.settle(r, now))
+			}
+		}
+	}
+	return due
+}
+
+// settle resolves a run, remembers it and forgets its facts.
+func (a *Assembler) settle(r *run, now time.Time) *Run {
+	out := r.resolve(a.traceOf)
+	if r.earlier != nil {
+		out.Sent = len(r.ends) == 0 || out.EndKind.Rank() <= r.earlier.end.Rank()
+		out.Revised = !out.Sent
+		if out.Revised {
+			out.restore(r.earlier)
+		}
+	}
+	a.settled.put(out, r.earlier, now)
+	a.lost += r.dropped
+	delete(a.active, r.id)
+	a.deadlines.remove(r)
+	return out
+}
+
+func (a *Assembler) traceOf(runID string) semconv.TraceID {
+	if r := a.active[runID]; r != nil {
+		return r.traceID()
+	}
+	if s := a.settled.get(runID); s != nil {
+		return s.trace
+	}
+	return semconv.RunTraceID(runID)
+}
+
+// TraceOf is the trace of a run, known or derived.
+func (a *Assembler) TraceOf(runID string) semconv.TraceID {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.traceOf(runID)
+}
+
+// Active is the number of runs in flight.
+func (a *Assembler) Active() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.active)
+}
+
+// Lost is the number of facts that no bound left room for.
+func (a *Assembler) Lost() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.lost
+}
+
+// restore fills a run that is sent again with what its first span said and the late events did not.
+func (out *Run) restore(s *settled) {
+	for key, v := range s.attributes {
+		out.attributes.addOlder(key, v)
+	}
+	if s.start != 0 && s.start < out.Start {
+		out.Start = s.start
+	}
+	if out.ParentID == "" {
+		out.ParentID = out.attributes.text(semconv.RunParentIDKey)
+	}
+	if out.Parent.IsZero() {
+		out.Parent = s.parent
+	}
+}
+
+// addOlder takes a value gathered earlier; the newer one for the key stays.
+func (f folded) addOlder(key string, old foldedValue) {
+	if v, ok := f[key]; !ok || old.at > v.at {
+		f[key] = old
+	}
+}

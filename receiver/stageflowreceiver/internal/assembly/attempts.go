@@ -1,0 +1,316 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package assembly
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
+)
+
+// matchTolerance is how far the two accounts of one attempt, lifecycle events and wide event, may lie apart: the
+// wide event's start is taken up to 0.1 ms before the start event's, and guard retries follow within 0.6 ms.
+const matchTolerance = pcommon.Timestamp(time.Millisecond)
+
+// Attempt is one execution of a stage.
+type Attempt struct {
+	Stage  string
+	Number int64
+	// Start and End are 0 where nothing told them.
+	Start, End pcommon.Timestamp
+	Status     semconv.Status
+	attributes folded
+	facts      []StageFact
+	// sent is the attempt as it left on an earlier span, if it did.
+	sent *sentAttempt
+}
+
+// sentAttempt is what is remembered of an attempt whose span has left. Its number stays.
+type sentAttempt struct {
+	number int64
+	start  pcommon.Timestamp
+	ended  bool
+}
+
+// resolveAttempts makes attempts of the facts of one stage. Facts with a number are gathered by it. Of the others,
+// wide events tell both ends of an attempt, and those with different starts are different attempts; starts and
+// ends are paired in time; then the two accounts are matched one to one. Numbers follow from the order of starts.
+func resolveAttempts(stage string, facts []StageFact, sent []sentAttempt) []*Attempt {
+	facts = slices.Clone(facts)
+	slices.SortStableFunc(facts, compareFacts)
+
+	var attempts []*Attempt
+	byNumber := map[int64]*Attempt{}
+	for i := range sent {
+		a := &Attempt{Stage: stage, Number: sent[i].number, Start: sent[i].start, sent: &sent[i]}
+		byNumber[a.Number] = a
+		attempts = append(attempts, a)
+	}
+	var wides, lifecycle []StageFact
+	for _, f := range facts {
+		switch {
+		case f.Attempt > 0:
+			a := byNumber[f.Attempt]
+			if a == nil {
+				a = &Attempt{Stage: stage, Number: f.Attempt}
+				byNumber[f.Attempt] = a
+				attempts = append(attempts, a)
+			}
+			a.take(f)
+		case f.Wide:
+			wides = append(wides, f)
+		default:
+			lifecycle = append(lifecycle, f)
+		}
+	}
+	attempts = append(attempts, joinAccounts(stage, attempts, wides, lifecycle)...)
+	for _, a := range attempts {
+		a.resolve()
+	}
+	number(attempts)
+	return attempts
+}
+
+func compareFacts(a, b StageFact) int {
+	return cmp.Or(
+		cmp.Compare(a.at(), b.at()),
+		cmp.Compare(b.startFirst(), a.startFirst()),
+		cmp.Compare(a.End, b.End),
+		cmp.Compare(a.Status, b.Status),
+	)
+}
+
+// at is when the fact takes its place in the order of a stage's facts.
+func (f StageFact) at() pcommon.Timestamp {
+	if f.Wide || f.Status == semconv.StatusRunning {
+		return f.Start
+	}
+	return f.End
+}
+
+func (f StageFact) startFirst() int {
+	if f.Status == semconv.StatusRunning {
+		return 1
+	}
+	return 0
+}
+
+// joinAccounts returns the attempts of the facts without a number; facts that belong to a numbered attempt are
+// added to that one.
+func joinAccounts(stage string, numbered []*Attempt, wides, lifecycle []StageFact) []*Attempt {
+	var fresh []*Attempt
+	for _, f := range wides {
+		if a := startingAt(numbered, f.Start); a != nil {
+			a.take(f)
+			continue
+		}
+		// A detail of the run's wide event repeats the stage's own with the same start.
+		if a := startingExactlyAt(fresh, f.Start); a != nil {
+			a.take(f)
+			continue
+		}
+		a := &Attempt{Stage: stage}
+		a.take(f)
+		fresh = append(fresh, a)
+	}
+	matched := map[*Attempt]bool{}
+	for _, l := range pair(lifecycle) {
+		if a := l.match(fresh, matched); a != nil {
+			matched[a] = true
+			a.take(l.facts...)
+			continue
+		}
+		if a := l.matchNumbered(numbered); a != nil {
+			a.take(l.facts...)
+			continue
+		}
+		a := &Attempt{Stage: stage}
+		a.take(l.facts...)
+		matched[a] = true
+		fresh = append(fresh, a)
+	}
+	return fresh
+}
+
+// account is what lifecycle events say of one attempt.
+type account struct {
+	facts      []StageFact
+	start, end pcommon.Timestamp
+	// started is set when a start event was seen, not a start reckoned from a duration.
+	started bool
+}
+
+// pair puts starts and ends together: a start opens an attempt, an end closes the open one, or repeats the end of
+// the latest.
+func pair(facts []StageFact) []*account {
+	var accounts []*account
+	for _, f := range facts {
+		if f.Status == semconv.StatusRunning {
+			accounts = append(accounts, &account{facts: []StageFact{f}, start: f.Start, started: true})
+			continue
+		}
+		var open *account
+		for _, a := range accounts {
+			if a.end == 0 {
+				open = a
+			}
+		}
+		switch {
+		case open != nil:
+			open.facts, open.end = append(open.facts, f), f.End
+		case len(accounts) > 0:
+			last := accounts[len(accounts)-1]
+			last.facts = append(last.facts, f)
+		default:
+			accounts = append(accounts, &account{facts: []StageFact{f}, start: f.Start, end: f.End})
+		}
+	}
+	return accounts
+}
+
+// match finds the wide account of the same attempt, in time order, each at most once.
+func (l *account) match(wide []*Attempt, matched map[*Attempt]bool) *Attempt {
+	var best *Attempt
+	for _, a := range wide {
+		start, end := a.bounds()
+		if matched[a] || (l.end != 0 && start > l.end+matchTolerance) {
+			continue
+		}
+		if !l.started {
+			best = a // an end alone belongs to the latest attempt that began before it
+			continue
+		}
+		if l.start <= end+matchTolerance {
+			return a
+		}
+	}
+	return best
+}
+
+// matchNumbered finds the numbered attempt that an account without a number tells of: the one that starts with
+// it, or, for an end alone, the latest.
+func (l *account) matchNumbered(numbered []*Attempt) *Attempt {
+	if l.started {
+		return startingAt(numbered, l.start)
+	}
+	var latest *Attempt
+	for _, a := range numbered {
+		if latest == nil || a.Number > latest.Number {
+			latest = a
+		}
+	}
+	return latest
+}
+
+func startingAt(attempts []*Attempt, start pcommon.Timestamp) *Attempt {
+	for _, a := range attempts {
+		if s, _ := a.bounds(); s <= start+matchTolerance && start <= s+matchTolerance {
+			return a
+		}
+	}
+	return nil
+}
+
+func startingExactlyAt(attempts []*Attempt, start pcommon.Timestamp) *Attempt {
+	for _, a := range attempts {
+		if s, _ := a.bounds(); s == start {
+			return a
+		}
+	}
+	return nil
+}
+
+func (a *Attempt) take(facts ...StageFact) { a.facts = append(a.facts, facts...) }
+
+// bounds are the ends of the attempt as its facts tell them. A wide event's are the measured ones; else the
+// earliest start and the latest end count.
+func (a *Attempt) bounds() (start, end pcommon.Timestamp) {
+	start = a.Start
+	for _, f := range a.facts {
+		if f.Wide {
+			return f.Start, f.End
+		}
+		if f.Start != 0 && (start == 0 || f.Start < start) {
+			start = f.Start
+		}
+		end = max(end, f.End)
+	}
+	return start, end
+}
+
+// badness orders contradictory ends of one attempt: the worse status stays.
+var badness = map[semconv.Status]int{
+	semconv.StatusCompleted: 1, semconv.StatusRetried: 2, semconv.StatusSkipped: 3,
+	semconv.StatusCancelled: 4, semconv.StatusFailed: 5,
+}
+
+func (a *Attempt) resolve() {
+	a.Start, a.End = a.bounds()
+	if a.End != 0 && a.End < a.Start {
+		a.End = a.Start // clocks of two hosts: never a negative duration
+	}
+	a.Status = semconv.StatusRunning
+	lifecycle := false
+	for _, f := range a.facts {
+		lifecycle = lifecycle || !f.Wide
+	}
+	a.attributes = folded{}
+	for _, f := range a.facts {
+		a.attributes.add(max(f.Start, f.End), f.Attributes)
+		if f.Status == semconv.StatusRunning {
+			continue
+		}
+		s := event.Restore(f.Status, f.DataKeys)
+		if _, hasText := f.Attributes.Get(semconv.ExceptionMessageKey); hasText && s == semconv.StatusCompleted && !lifecycle {
+			// Completed with an error text is a stage that asked for a retry. Only on the recommended graph: the
+			// deprecated one, which also sends lifecycle events, leaves the text of a short-circuit there.
+			s = semconv.StatusRetried
+		}
+		if badness[s] > badness[a.Status] {
+			a.Status = s
+		}
+	}
+}
+
+// number gives attempts without a number the free numbers in the order of their starts, and marks failed attempts
+// that another one followed.
+func number(attempts []*Attempt) {
+	taken := map[int64]bool{}
+	for _, a := range attempts {
+		taken[a.Number] = true
+	}
+	byStart := slices.Clone(attempts)
+	slices.SortStableFunc(byStart, func(a, b *Attempt) int {
+		return cmp.Or(cmp.Compare(max(a.Start, firstEnd(a)), max(b.Start, firstEnd(b))), cmp.Compare(a.End, b.End))
+	})
+	next := int64(1)
+	for _, a := range byStart {
+		if a.Number > 0 {
+			continue
+		}
+		for taken[next] {
+			next++
+		}
+		a.Number, taken[next] = next, true
+	}
+	slices.SortFunc(attempts, func(a, b *Attempt) int { return cmp.Compare(a.Number, b.Number) })
+	for i, a := range attempts {
+		if a.Status == semconv.StatusFailed && i < len(attempts)-1 {
+			a.Status = semconv.StatusRetried
+		}
+	}
+}
+
+// firstEnd places an attempt whose start nobody told.
+func firstEnd(a *Attempt) pcommon.Timestamp {
+	if a.Start == 0 {
+		return a.End
+	}
+	return 0
+}

@@ -1,0 +1,10 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package assembly makes runs of events. An event becomes one or two facts (fact.go); facts gather in the state of
+// their run, in whatever order they come (run.go, folded.go); when the run is over, its state is resolved into
+// stage attempts, calls and one end (attempts.go, resolve.go), and those become spans (spans.go). The assembler
+// (assembler.go) keeps the runs in flight, decides when one is over, and remembers those that are.
+//
+// Nothing here reads a clock or draws a random number: the same facts always give the same spans.
+package assembly // import "github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/assembly"

@@ -1,0 +1,241 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package assembly
+
+import (
+	"math"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
+)
+
+// Fact is what one event says of one run. It holds copies only, so it outlives the event's record.
+type Fact struct {
+	// RunID is the run; "" for the end of a call that only its call id can join to one.
+	RunID string
+	// Time is the event's own, or its arrival.
+	Time pcommon.Timestamp
+	// Service is the emitting service, "" when unknown.
+	Service string
+	// Trace and Parent are the run's W3C trace context, zero when the event has none.
+	Trace  semconv.TraceID
+	Parent semconv.SpanID
+	// Attributes belong on the run's span.
+	Attributes pcommon.Map
+
+	// At most one of these is set, but for Details, which come with an End.
+	Start   *RunStart
+	End     *RunEnd
+	Stage   *StageFact
+	Call    *CallFact
+	Details []StageFact
+}
+
+// RunStart says that a run began.
+type RunStart struct{}
+
+// RunEnd says that a run ended.
+type RunEnd struct {
+	Kind   semconv.EndKind
+	Status semconv.Status
+	Time   pcommon.Timestamp
+	// Duration is what the event told, 0 when it told none.
+	Duration time.Duration
+	// Cause holds the attributes that go with this end alone: error, failed stage, reason.
+	Cause pcommon.Map
+}
+
+// StageFact is what one event says of one attempt of a stage.
+type StageFact struct {
+	Name string
+	// Attempt is the number that the event told, 0 for none.
+	Attempt int64
+	// Wide marks wide events and the details of a run's wide event, which know both ends; other facts know one.
+	Wide       bool
+	Start, End pcommon.Timestamp
+	// Status is running for a start.
+	Status semconv.Status
+	// DataKeys are the names of the stage's results, which give away what the framework calls completed.
+	DataKeys   []string
+	Attributes pcommon.Map
+}
+
+// CallFact is what one event says of a provider call.
+type CallFact struct {
+	ID string
+	// Start is 0 on an end that tells no latency; End is 0 on a start.
+	Start, End pcommon.Timestamp
+	Status     semconv.Status
+	// Stage and Attempt name the stage attempt that made the call; "" and 0 when the event does not tell.
+	Stage      string
+	Attempt    int64
+	Attributes pcommon.Map
+}
+
+// Facts reads an event. runID is the run that the event was joined to, arrival stands in for the time of an event
+// that has none, service is the resource's service name. Most events say something of one run; those about a child
+// say that its parent is there, too.
+func Facts(e event.Event, runID, service string, arrival pcommon.Timestamp) []Fact {
+	f := Fact{RunID: runID, Time: e.Record.Timestamp(), Service: e.Text("service"), Attributes: pcommon.NewMap()}
+	if f.Time == 0 {
+		f.Time = arrival
+	}
+	if f.Service == "" {
+		f.Service = service
+	}
+	f.Trace, f.Parent = e.TraceContext()
+
+	own := pcommon.NewMap()
+	e.Attributes(f.Attributes, own, true)
+	f.Attributes.Remove(semconv.RunIDKey)
+	switch e.Name {
+	case semconv.EventRunStarted:
+		f.Start = &RunStart{}
+		own.Remove(semconv.RunStatusKey)
+		addAll(f.Attributes, own)
+	case semconv.EventRunEnded, semconv.EventWideRun, semconv.EventRunCancelRequested:
+		f.End = runEnd(e, f.Time, own)
+		f.Details = stageDetails(e)
+		addAll(f.Attributes, own)
+	case semconv.EventChildStarted, semconv.EventChildEnded:
+		own.Remove(semconv.RunIDKey)
+		if e.Name == semconv.EventChildEnded {
+			f.End = runEnd(e, f.Time, own)
+		}
+		addAll(f.Attributes, own)
+		if parent := e.Text("parent_run_id"); parent != "" {
+			return []Fact{f, {RunID: parent, Time: f.Time, Service: f.Service, Attributes: pcommon.NewMap()}}
+		}
+	case semconv.EventStageStarted, semconv.EventStageEnded, semconv.EventWideStage:
+		stage := stageFact(e, f.Time, own)
+		f.Stage = &stage
+	case semconv.EventCallStarted, semconv.EventCallEnded:
+		call := callFact(e, f.Time, own)
+		f.Call = &call
+	}
+	return []Fact{f}
+}
+
+// causeKeys are the attributes of a run that belong to one end of it and are replaced with it.
+var causeKeys = map[string]bool{
+	semconv.RunStatusKey: true, semconv.RunReasonKey: true, semconv.RunFailedStageKey: true,
+	semconv.RunDurationKey: true, semconv.ExceptionMessageKey: true, semconv.ExceptionTypeKey: true,
+	semconv.ErrorCodeKey: true, semconv.ErrorRetryableKey: true, semconv.HTTPStatusCodeKey: true,
+	semconv.RPCGRPCStatusCodeKey: true,
+}
+
+// runEnd takes the attributes of the end out of own and leaves those of the run.
+func runEnd(e event.Event, at pcommon.Timestamp, own pcommon.Map) *RunEnd {
+	end := &RunEnd{Kind: e.EndKind(), Status: e.RunStatus(), Time: at, Cause: pcommon.NewMap()}
+	own.RemoveIf(func(key string, v pcommon.Value) bool {
+		if causeKeys[key] {
+			v.CopyTo(end.Cause.PutEmpty(key))
+			return true
+		}
+		return false
+	})
+	if end.Kind == semconv.EndNone {
+		return nil
+	}
+	end.Duration = milliseconds(e, "duration_ms")
+	return end
+}
+
+func stageFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) StageFact {
+	s := StageFact{Name: e.StageName(), Status: e.StageStatus(), Wide: e.Name == semconv.EventWideStage, Attributes: own}
+	s.Attempt, _ = e.Int("attempt")
+	own.Remove(semconv.StageAttemptKey)
+	switch {
+	case s.Wide:
+		s.Start, s.End = e.Time("started_at"), e.Time("ended_at")
+		if s.End == 0 {
+			s.End = at
+		}
+	case s.Status == semconv.StatusRunning:
+		s.Start = at
+	default:
+		s.End = at
+	}
+	if s.Start == 0 {
+		if d := milliseconds(e, "duration_ms"); d > 0 {
+			s.Start = before(s.End, d)
+		}
+	}
+	if keys, ok := own.Get(semconv.StageDataKeysKey); ok {
+		s.DataKeys = texts(keys)
+	}
+	return s
+}
+
+// stageDetails are the stages that a run's wide event lists (catalogue 1.4): the last result of each.
+func stageDetails(e event.Event) []StageFact {
+	list, ok := e.Field("stage_details")
+	if !ok || list.Type() != pcommon.ValueTypeSlice {
+		return nil
+	}
+	details := make([]StageFact, 0, list.Slice().Len())
+	for _, item := range list.Slice().All() {
+		if item.Type() != pcommon.ValueTypeMap {
+			continue
+		}
+		d := event.Detail(item.Map(), e.Record)
+		own := pcommon.NewMap()
+		d.Attributes(own, own, true)
+		details = append(details, stageFact(d, d.Time("ended_at"), own))
+	}
+	return details
+}
+
+func callFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) CallFact {
+	c := CallFact{ID: e.CallID(), Status: e.CallStatus(), Stage: e.StageName(), Attributes: own}
+	c.Attempt, _ = e.Int("stage_attempt")
+	own.Remove(semconv.StageAttemptKey)
+	if e.Name == semconv.EventCallStarted {
+		c.Start = at
+		return c
+	}
+	c.End = at
+	if d := milliseconds(e, "latency_ms"); d > 0 {
+		c.Start = before(at, d)
+	}
+	return c
+}
+
+// milliseconds reads a duration; what is negative or would not fit counts as not told.
+func milliseconds(e event.Event, field string) time.Duration {
+	ms, ok := e.Double(field)
+	if !ok || ms <= 0 || ms > float64(math.MaxInt64/int64(time.Millisecond)) {
+		return 0
+	}
+	return time.Duration(ms * float64(time.Millisecond))
+}
+
+// before is t − d, never below the epoch.
+func before(t pcommon.Timestamp, d time.Duration) pcommon.Timestamp {
+	if pcommon.Timestamp(d) >= t {
+		return 0
+	}
+	return t - pcommon.Timestamp(d)
+}
+
+func texts(v pcommon.Value) []string {
+	if v.Type() != pcommon.ValueTypeSlice {
+		return nil
+	}
+	out := make([]string, 0, v.Slice().Len())
+	for _, item := range v.Slice().All() {
+		out = append(out, event.AsText(item))
+	}
+	return out
+}
+
+func addAll(dst, src pcommon.Map) {
+	dst.EnsureCapacity(dst.Len() + src.Len())
+	for key, v := range src.All() {
+		v.CopyTo(dst.PutEmpty(key))
+	}
+}

@@ -1,0 +1,54 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package assembly
+
+import (
+	"maps"
+	"slices"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// folded gathers attributes from facts in any order: of two values for one key the later event's wins, then the
+// larger, so every order gives the same.
+type folded map[string]foldedValue
+
+type foldedValue struct {
+	at    pcommon.Timestamp
+	value pcommon.Value
+}
+
+// maxFolded bounds the attributes of one run, stage or call: an application may send a new key with each event.
+const maxFolded = 512
+
+// add takes the attributes of an event at the given time. The values are kept, not copied.
+func (f folded) add(at pcommon.Timestamp, attributes pcommon.Map) {
+	for key, v := range attributes.All() {
+		old, ok := f[key]
+		if !ok && len(f) >= maxFolded {
+			continue
+		}
+		if !ok || at > old.at || (at == old.at && v.AsString() > old.value.AsString()) {
+			f[key] = foldedValue{at, v}
+		}
+	}
+}
+
+// text is the value of key as text, "" when there is none.
+func (f folded) text(key string) string {
+	if v, ok := f[key]; ok {
+		return v.value.AsString()
+	}
+	return ""
+}
+
+// copyTo writes the attributes in the order of their keys, but for those in without.
+func (f folded) copyTo(dst pcommon.Map, without ...string) {
+	dst.EnsureCapacity(dst.Len() + len(f) + 4)
+	for _, key := range slices.Sorted(maps.Keys(f)) {
+		if !slices.Contains(without, key) {
+			f[key].value.CopyTo(dst.PutEmpty(key))
+		}
+	}
+}

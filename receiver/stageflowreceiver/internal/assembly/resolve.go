@@ -1,0 +1,231 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package assembly
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
+)
+
+// Run is a run as its facts tell it: what the spans are written from.
+type Run struct {
+	ID      string
+	Service string
+	Trace   semconv.TraceID
+	// Parent is the span above the run in its own trace, zero for none.
+	Parent semconv.SpanID
+	// ParentID is the run that spawned this one, "" for none, and ParentTrace that run's trace.
+	ParentID    string
+	ParentTrace semconv.TraceID
+
+	Start, End pcommon.Timestamp
+	EndKind    semconv.EndKind
+	Status     semconv.Status
+	// EarlierEnds lost against the end that holds.
+	EarlierEnds []RunEnd
+	Attempts    []*Attempt
+	Calls       []*Call
+	// Revised is set when the run's span has left before with a weaker end; Sent when it has left and stays.
+	Revised, Sent bool
+
+	attributes folded
+	cause      pcommon.Map
+}
+
+// Call is one provider call.
+type Call struct {
+	ID         string
+	Start, End pcommon.Timestamp
+	Status     semconv.Status
+	// Stage is the attempt that made the call, nil when nothing tells.
+	Stage      *Attempt
+	attributes folded
+}
+
+// resolve reads the gathered facts of a run that is over. parentTrace finds the trace of another run.
+func (r *run) resolve(parentTrace func(runID string) semconv.TraceID) *Run {
+	out := &Run{
+		ID: r.id, Service: r.service.text(semconv.ServiceNameKey), Trace: r.traceID(), Parent: r.trace.parent,
+		ParentID: r.attributes.text(semconv.RunParentIDKey), attributes: r.attributes, cause: pcommon.NewMap(),
+	}
+	if out.Service == "" {
+		out.Service = semconv.DefaultServiceName
+	}
+	if out.ParentID != "" {
+		out.ParentTrace = parentTrace(out.ParentID)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.stages)) {
+		var sent []sentAttempt
+		if r.earlier != nil {
+			sent = r.earlier.attempts[name]
+		}
+		out.Attempts = append(out.Attempts, resolveAttempts(name, r.stages[name], sent)...)
+	}
+	r.resolveCalls(out)
+	r.resolveEnd(out)
+	r.resolveTimes(out)
+	return out
+}
+
+func (r *run) resolveCalls(out *Run) {
+	for _, id := range slices.Sorted(maps.Keys(r.calls)) {
+		c := r.calls[id]
+		o := &Call{ID: id, Start: c.start, End: c.end, Status: c.status, attributes: c.attributes}
+		if o.Start == 0 {
+			o.Start = o.End
+		}
+		if o.End != 0 && o.End < o.Start {
+			o.End = o.Start
+		}
+		o.Stage = callerOf(c, o, out.Attempts)
+		out.Calls = append(out.Calls, o)
+	}
+}
+
+// callerOf is the attempt that made a call: the one it names, else the only one that was running when it started.
+func callerOf(c *call, o *Call, attempts []*Attempt) *Attempt {
+	var found *Attempt
+	for _, a := range attempts {
+		switch {
+		case c.stage != "" && a.Stage != c.stage, c.attempt > 0 && a.Number != c.attempt:
+			continue
+		case c.attempt > 0:
+			return a
+		}
+		if a.Start > o.Start || (a.End != 0 && a.End < o.Start) {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = a
+	}
+	return found
+}
+
+// resolveEnd decides how the run ended: by the strongest end told, else by what its stages say.
+func (r *run) resolveEnd(out *Run) {
+	var failed *Attempt // the first that failed for good
+	open := r.started
+	for _, a := range out.Attempts {
+		if a.Status == semconv.StatusFailed && (failed == nil || a.End < failed.End) {
+			failed = a
+		}
+		open = open || (a.Status == semconv.StatusRunning && (a.sent == nil || !a.sent.ended))
+	}
+	for _, c := range out.Calls {
+		open = open || c.Status == semconv.StatusRunning
+	}
+
+	switch {
+	case len(r.ends) > 0:
+		e := r.ends[0]
+		out.EndKind, out.Status, out.End = e.Kind, e.Status, e.Time
+		e.Cause.CopyTo(out.cause)
+		out.EarlierEnds = r.ends[1:]
+	case open:
+		out.EndKind, out.Status, out.End = semconv.EndAbandoned, semconv.StatusAbandoned, r.last
+	default:
+		out.EndKind, out.Status, out.End = semconv.EndInferred, semconv.StatusCompleted, r.last
+		if failed != nil {
+			out.Status = semconv.StatusFailed
+		}
+	}
+	if out.Status == semconv.StatusFailed {
+		out.completeCause(failed)
+	}
+}
+
+// causeText are the attributes that say why; an end that has none of them takes all of another's.
+var causeText = []string{
+	semconv.ExceptionMessageKey, semconv.ExceptionTypeKey, semconv.ErrorCodeKey, semconv.ErrorRetryableKey,
+	semconv.HTTPStatusCodeKey, semconv.RPCGRPCStatusCodeKey,
+}
+
+// completeCause finds the reason of a failure that the end itself does not tell: another end of the same status
+// (pipeline.wide has no text, pipeline.failed has), else the first stage that failed.
+func (out *Run) completeCause(failed *Attempt) {
+	for _, e := range out.EarlierEnds {
+		if e.Status == semconv.StatusFailed {
+			fill(out.cause, semconv.RunFailedStageKey, e.Cause)
+			fillText(out.cause, e.Cause)
+		}
+	}
+	if failed == nil {
+		return
+	}
+	blame := pcommon.NewMap()
+	failed.attributes.copyTo(blame)
+	blame.PutStr(semconv.RunFailedStageKey, failed.Stage)
+	fill(out.cause, semconv.RunFailedStageKey, blame)
+	if stage, _ := out.cause.Get(semconv.RunFailedStageKey); stage.AsString() == failed.Stage {
+		fillText(out.cause, blame)
+	}
+}
+
+func fill(dst pcommon.Map, key string, src pcommon.Map) {
+	if _, has := dst.Get(key); has {
+		return
+	}
+	if v, ok := src.Get(key); ok {
+		v.CopyTo(dst.PutEmpty(key))
+	}
+}
+
+func fillText(dst, src pcommon.Map) {
+	for _, key := range causeText {
+		if _, has := dst.Get(key); has {
+			return
+		}
+	}
+	for _, key := range causeText {
+		fill(dst, key, src)
+	}
+}
+
+// resolveTimes finds the start of the run, the earliest known of: its start event, its first stage or call, its
+// end less the duration told. Then what never ended is closed with the run.
+func (r *run) resolveTimes(out *Run) {
+	start := r.first
+	earlier := func(t pcommon.Timestamp) {
+		if t != 0 && (start == 0 || t < start) {
+			start = t
+		}
+	}
+	if r.started {
+		earlier(r.startedAt)
+	}
+	for _, a := range out.Attempts {
+		earlier(a.Start)
+	}
+	for _, c := range out.Calls {
+		earlier(c.Start)
+	}
+	if len(r.ends) > 0 && r.ends[0].Duration > 0 {
+		earlier(before(out.End, r.ends[0].Duration))
+	}
+	out.Start = start
+	out.End = max(out.End, out.Start)
+
+	for _, a := range out.Attempts {
+		if a.Start == 0 {
+			a.Start = a.End
+		}
+		if a.Status == semconv.StatusRunning {
+			a.Status, a.End = semconv.StatusAbandoned, max(out.End, a.Start)
+		}
+	}
+	for _, c := range out.Calls {
+		if c.Status == semconv.StatusRunning {
+			c.Status, c.End = semconv.StatusAbandoned, max(out.End, c.Start)
+		}
+	}
+	slices.SortStableFunc(out.Attempts, func(a, b *Attempt) int { return cmp.Compare(a.Start, b.Start) })
+	slices.SortStableFunc(out.Calls, func(a, b *Call) int { return cmp.Compare(a.Start, b.Start) })
+}

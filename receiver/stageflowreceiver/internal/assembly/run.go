@@ -1,0 +1,207 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package assembly
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
+)
+
+// Bounds of one run's state; what is beyond them is counted and left to the log records.
+const (
+	maxStageFacts = 10_000
+	maxCalls      = 10_000
+	maxEnds       = 16
+)
+
+// run gathers the facts of one run, in any order.
+type run struct {
+	id         string
+	attributes folded
+	service    folded
+	ends       []RunEnd
+	stages     map[string][]StageFact
+	stageFacts int
+	calls      map[string]*call
+	// started is set when an event said that the run began.
+	started     bool
+	startedAt   pcommon.Timestamp
+	first, last pcommon.Timestamp
+	trace       traceContext
+	dropped     int
+
+	// arrived and ended are times of arrival: of the latest fact, and of the first end that closes the run.
+	arrived, ended time.Time
+	deadline       time.Time
+	// index is the place in the heap of deadlines.
+	index int
+	// earlier is set when the run had settled before and this is what came later.
+	earlier *settled
+}
+
+// call gathers the facts of one provider call.
+type call struct {
+	id         string
+	attributes folded
+	start, end pcommon.Timestamp
+	status     semconv.Status
+	endedAt    pcommon.Timestamp
+	stage      string
+	attempt    int64
+}
+
+// traceContext is the run's trace as its events tell it. Where they disagree the start event's holds, else the
+// smallest.
+type traceContext struct {
+	trace   semconv.TraceID
+	parent  semconv.SpanID
+	ofStart bool
+}
+
+func newRun(id string) *run {
+	return &run{id: id, attributes: folded{}, service: folded{}, stages: map[string][]StageFact{}, calls: map[string]*call{}}
+}
+
+// add takes a fact. The order of facts does not matter.
+func (r *run) add(f Fact) {
+	if r.first == 0 || f.Time < r.first {
+		r.first = f.Time
+	}
+	r.last = max(r.last, f.Time)
+	if f.Service != "" {
+		m := pcommon.NewMap()
+		m.PutStr(semconv.ServiceNameKey, f.Service)
+		r.service.add(f.Time, m)
+	}
+	r.attributes.add(f.Time, f.Attributes)
+	r.trace.merge(f.Trace, f.Parent, f.Start != nil)
+	if f.Start != nil {
+		if !r.started || f.Time < r.startedAt {
+			r.startedAt = f.Time
+		}
+		r.started = true
+	}
+	if f.End != nil {
+		r.addEnd(*f.End)
+	}
+	if f.Stage != nil {
+		r.addStage(*f.Stage)
+	}
+	for _, s := range f.Details {
+		r.addStage(s)
+	}
+	if f.Call != nil {
+		r.addCall(*f.Call, f.Time)
+	}
+}
+
+func (r *run) addEnd(e RunEnd) {
+	if slices.ContainsFunc(r.ends, func(o RunEnd) bool { return compareEnds(e, o) == 0 }) {
+		return
+	}
+	r.ends = append(r.ends, e)
+	slices.SortFunc(r.ends, func(a, b RunEnd) int { return compareEnds(b, a) })
+	if len(r.ends) > maxEnds {
+		r.ends = r.ends[:maxEnds]
+		r.dropped++
+	}
+}
+
+func (r *run) addStage(s StageFact) {
+	if r.stageFacts >= maxStageFacts {
+		r.dropped++
+		return
+	}
+	r.stageFacts++
+	r.stages[s.Name] = append(r.stages[s.Name], s)
+}
+
+func (r *run) addCall(f CallFact, at pcommon.Timestamp) {
+	if f.ID == "" {
+		return // without an id its start and its end are two log records
+	}
+	c := r.calls[f.ID]
+	if c == nil {
+		if len(r.calls) >= maxCalls {
+			r.dropped++
+			return
+		}
+		c = &call{id: f.ID, attributes: folded{}, status: semconv.StatusRunning}
+		r.calls[f.ID] = c
+	}
+	c.attributes.add(at, f.Attributes)
+	if f.Start != 0 && (c.start == 0 || f.Start < c.start) {
+		c.start = f.Start
+	}
+	if f.End != 0 && (f.End > c.endedAt || (f.End == c.endedAt && badness[f.Status] > badness[c.status])) {
+		c.endedAt, c.end, c.status = f.End, f.End, f.Status
+	}
+	if f.Stage != "" && (f.Stage > c.stage || (f.Stage == c.stage && f.Attempt > c.attempt)) {
+		c.stage, c.attempt = f.Stage, f.Attempt
+	}
+}
+
+// closing tells whether an end is known that needs no more waiting than for stragglers.
+func (r *run) closing() bool {
+	return len(r.ends) > 0 && r.ends[0].Kind.Rank() >= semconv.EndParent.Rank()
+}
+
+// statusRank orders ends that are equally strong and equally late.
+var statusRank = map[semconv.Status]int{semconv.StatusCompleted: 1, semconv.StatusCancelled: 2, semconv.StatusFailed: 3}
+
+// compareEnds is above zero when a wins over b: the stronger kind, then the later, then failed over cancelled over
+// completed, then any fixed order.
+func compareEnds(a, b RunEnd) int {
+	if d := a.Kind.Rank() - b.Kind.Rank(); d != 0 {
+		return d
+	}
+	if a.Time != b.Time {
+		if a.Time > b.Time {
+			return 1
+		}
+		return -1
+	}
+	if d := statusRank[a.Status] - statusRank[b.Status]; d != 0 {
+		return d
+	}
+	return bytes.Compare(canonical(a.Cause), canonical(b.Cause))
+}
+
+func canonical(m pcommon.Map) []byte {
+	v := pcommon.NewValueMap()
+	m.CopyTo(v.Map())
+	return []byte(v.AsString()) // sorted keys
+}
+
+func (c *traceContext) merge(trace semconv.TraceID, parent semconv.SpanID, ofStart bool) {
+	if trace.IsZero() {
+		return
+	}
+	switch {
+	case c.trace.IsZero(), ofStart && !c.ofStart:
+	case c.ofStart && !ofStart:
+		return
+	default:
+		if d := bytes.Compare(trace[:], c.trace[:]); d > 0 || (d == 0 && (parent.IsZero() || (!c.parent.IsZero() && bytes.Compare(parent[:], c.parent[:]) >= 0))) {
+			return
+		}
+	}
+	c.trace, c.parent, c.ofStart = trace, parent, ofStart
+}
+
+// traceID is the run's trace: the one its events carry, else the one its id gives.
+func (r *run) traceID() semconv.TraceID {
+	if r.earlier != nil {
+		return r.earlier.trace
+	}
+	if !r.trace.trace.IsZero() {
+		return r.trace.trace
+	}
+	return semconv.RunTraceID(r.id)
+}

@@ -1,0 +1,83 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package assembly
+
+import (
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
+)
+
+// settled is what is remembered of a run whose spans have left.
+type settled struct {
+	id       string
+	trace    semconv.TraceID
+	parent   semconv.SpanID
+	start    pcommon.Timestamp
+	end      semconv.EndKind
+	attempts map[string][]sentAttempt
+	// attributes are kept only while a stronger end may still come, and the run span with it.
+	attributes folded
+	until      time.Time
+}
+
+// memory holds settled runs for a while, the oldest first to go.
+type memory struct {
+	byID  map[string]*settled
+	queue []*settled
+	max   int
+}
+
+func (m *memory) get(id string) *settled { return m.byID[id] }
+
+// put remembers a run as it left; earlier is what was remembered of it before.
+func (m *memory) put(r *Run, earlier *settled, now time.Time) {
+	s := &settled{
+		id: r.ID, trace: r.Trace, parent: r.Parent, start: r.Start, end: r.EndKind,
+		attempts: map[string][]sentAttempt{}, until: now.Add(rememberFor),
+	}
+	if earlier != nil {
+		if r.Sent {
+			s.end, s.start, s.parent, s.attributes = earlier.end, earlier.start, earlier.parent, earlier.attributes
+		}
+		for stage, sent := range earlier.attempts {
+			s.attempts[stage] = sent
+		}
+	}
+	if !r.Sent && r.EndKind.Rank() < semconv.EndExplicit.Rank() {
+		s.attributes = r.attributes
+	}
+	stages := map[string][]sentAttempt{}
+	for _, a := range r.Attempts {
+		stages[a.Stage] = append(stages[a.Stage], sentAttempt{
+			number: a.Number, start: a.Start,
+			ended: a.Status != semconv.StatusAbandoned || (a.sent != nil && a.sent.ended),
+		})
+	}
+	for stage, sent := range stages {
+		s.attempts[stage] = sent
+	}
+	m.byID[r.ID] = s
+	m.queue = append(m.queue, s)
+	for len(m.queue) > m.max {
+		m.drop()
+	}
+}
+
+func (m *memory) expire(now time.Time) {
+	for len(m.queue) > 0 && !m.queue[0].until.After(now) {
+		m.drop()
+	}
+}
+
+func (m *memory) drop() {
+	s := m.queue[0]
+	m.queue[0] = nil
+	m.queue = m.queue[1:]
+	if m.byID[s.id] == s { // a run that came back is remembered anew
+		delete(m.byID, s.id)
+	}
+}

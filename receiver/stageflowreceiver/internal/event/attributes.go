@@ -1,0 +1,74 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package event
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
+)
+
+// Attributes writes the fields of the data as attributes, as the tables of semconv say: those that every event
+// may have into common, those particular to the event's kind into own. With extras, fields that have no
+// attribute of their own go into own too, under their name behind [semconv.DataPrefix]. Nulls are left out.
+func (e Event) Attributes(common, own pcommon.Map, extras bool) {
+	if !e.hasData {
+		return
+	}
+	fields := semconv.FieldsOf(e.Name)
+	for name, v := range e.data.All() {
+		if v.Type() == pcommon.ValueTypeEmpty {
+			continue
+		}
+		// The kind's own table comes first: a run's parent is its own business, a request id everybody's.
+		if f, ok := fields[name]; ok {
+			put(own, name, f, v, extras)
+		} else if f, ok := semconv.CommonFields[name]; ok {
+			put(common, name, f, v, extras)
+		} else if extras {
+			v.CopyTo(own.PutEmpty(semconv.DataPrefix + name))
+		}
+	}
+	if usage, ok := e.data.Get("usage"); ok && usage.Type() == pcommon.ValueTypeMap && e.Name == semconv.EventCallEnded {
+		// Provider SDKs nest their token counts: usage.prompt_tokens, usage.completion_tokens (catalogue 2.1).
+		for name, v := range usage.Map().All() {
+			if f, ok := semconv.CallFields[name]; ok && f.Type == semconv.Int {
+				put(own, name, f, v, false)
+			}
+		}
+	}
+}
+
+func put(dst pcommon.Map, name string, f semconv.Field, v pcommon.Value, extras bool) {
+	if f.Key == "" {
+		return
+	}
+	switch f.Type {
+	case semconv.Text:
+		dst.PutStr(f.Key, AsText(v))
+		return
+	case semconv.Int:
+		if n, ok := AsInt(v); ok {
+			dst.PutInt(f.Key, n)
+			return
+		}
+	case semconv.Double:
+		if d, ok := AsDouble(v); ok {
+			dst.PutDouble(f.Key, d)
+			return
+		}
+	case semconv.State:
+		if s, ok := semconv.ParseStatus(AsText(v)); ok {
+			dst.PutStr(f.Key, string(s))
+			return
+		}
+	case semconv.Any:
+		v.CopyTo(dst.PutEmpty(f.Key))
+		return
+	}
+	if extras {
+		// A value that its attribute cannot hold is kept under its own name.
+		v.CopyTo(dst.PutEmpty(semconv.DataPrefix + name))
+	}
+}

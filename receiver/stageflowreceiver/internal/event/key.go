@@ -1,0 +1,60 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package event
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/pdatautil"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
+)
+
+// Key identifies an event among its copies.
+type Key uint64
+
+// Key is the same for every copy of an event: its sink and number where it has them, else a digest of its type,
+// data and own time. ok is false when nothing tells two events apart: no number, no time and no run.
+func (e Event) Key() (key Key, ok bool) {
+	attrs := e.Record.Attributes()
+	if sink, found := attrs.Get(semconv.EventSinkIDKey); found {
+		if seq, found := attrs.Get(semconv.EventSeqKey); found && seq.Type() == pcommon.ValueTypeInt {
+			return Key(pdatautil.Hash64(pdatautil.WithString(sink.AsString()), pdatautil.WithValue(seq))), true
+		}
+	}
+	t := e.Record.Timestamp()
+	if t == 0 && e.RunID() == "" {
+		return 0, false
+	}
+	var own [8]byte
+	binary.BigEndian.PutUint64(own[:], uint64(t))
+	opts := []pdatautil.HashOption{pdatautil.WithString(e.Type), pdatautil.WithString(string(own[:]))}
+	if e.hasData {
+		opts = append(opts, pdatautil.WithMap(e.data))
+	}
+	return Key(pdatautil.Hash64(opts...)), true
+}
+
+// RunID is the id that the event itself gives its run, "" when it gives none.
+func (e Event) RunID() string {
+	switch e.Name {
+	case semconv.EventChildStarted, semconv.EventChildEnded:
+		return e.Text("child_run_id")
+	}
+	return e.Text("pipeline_run_id")
+}
+
+// AnonymousRunID is the id of a run whose only sign is a wide event without an id: a digest of what the event
+// says and when, never of its arrival.
+func (e Event) AnonymousRunID() string {
+	h := sha256.New()
+	h.Write(e.AppendData(nil))
+	var own [8]byte
+	binary.BigEndian.PutUint64(own[:], uint64(e.Record.Timestamp()))
+	h.Write(own[:])
+	return "anonymous-" + hex.EncodeToString(h.Sum(nil)[:16])
+}

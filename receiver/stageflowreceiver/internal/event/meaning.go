@@ -1,0 +1,178 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package event
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
+)
+
+// What the fields of an event mean, for the kinds that runs are made of. Both the log record that leaves at once
+// and the assembly ask here, so they cannot disagree.
+
+// Detail views one entry of a wide event's stage_details as a wide event of that stage. The record is that of the
+// whole event.
+func Detail(entry pcommon.Map, record plog.LogRecord) Event {
+	return Event{Record: record, Name: semconv.EventWideStage, data: entry, hasData: true}
+}
+
+// EndKind is how strongly the event says that its run ended; [semconv.EndNone] when it does not.
+func (e Event) EndKind() semconv.EndKind {
+	switch e.Name {
+	case semconv.EventRunEnded:
+		return semconv.EndExplicit
+	case semconv.EventWideRun:
+		if e.RunStatus() == semconv.StatusRunning {
+			return semconv.EndNone
+		}
+		return semconv.EndExplicit
+	case semconv.EventChildEnded:
+		return semconv.EndParent
+	case semconv.EventRunCancelRequested:
+		return semconv.EndRequested
+	}
+	return semconv.EndNone
+}
+
+// statusByType is the status of the run that a type tells by itself, whatever its data says or leaves out.
+var statusByType = map[string]semconv.Status{
+	"pipeline.failed":          semconv.StatusFailed,
+	"pipeline.cancelled":       semconv.StatusCancelled,
+	"pipeline.canceled":        semconv.StatusCancelled,
+	"pipeline.child_completed": semconv.StatusCompleted,
+	"pipeline.child_failed":    semconv.StatusFailed,
+}
+
+// RunStatus is the status of the run after the event: completed, failed, cancelled or running. The run logger has
+// no call for cancelled runs, so users say completed with status "cancelled" (catalogue 2.1); words nobody knows
+// count as completed.
+func (e Event) RunStatus() semconv.Status {
+	if s, ok := statusByType[e.Type]; ok {
+		return s
+	}
+	switch e.Name {
+	case semconv.EventRunEnded, semconv.EventWideRun:
+	default:
+		return semconv.StatusRunning
+	}
+	switch s, _ := semconv.ParseStatus(e.Text("status")); s {
+	case semconv.StatusFailed, semconv.StatusRetried, semconv.StatusAbandoned:
+		return semconv.StatusFailed
+	case semconv.StatusCancelled:
+		return semconv.StatusCancelled
+	case semconv.StatusRunning:
+		if e.Name == semconv.EventWideRun {
+			return semconv.StatusRunning
+		}
+	}
+	return semconv.StatusCompleted
+}
+
+// StageName is the stage that the event is about; on a provider call the stage that made it.
+func (e Event) StageName() string {
+	for _, field := range [...]string{"stage", "stage_name"} {
+		if v, ok := e.Field(field); ok {
+			return AsText(v)
+		}
+	}
+	return semconv.StageOfType(e.Type)
+}
+
+// StageStatus is the status of the stage after the event, as the event says it: see [Restore].
+func (e Event) StageStatus() semconv.Status {
+	if e.Name == semconv.EventStageStarted {
+		return semconv.StatusRunning
+	}
+	word := e.Text("status")
+	if word == "" {
+		word = lastSegment(e.Type)
+	}
+	s, ok := semconv.ParseStatus(word)
+	if !ok || s == semconv.StatusRunning {
+		return semconv.StatusCompleted
+	}
+	return s
+}
+
+// Restore undoes the framework's flattening: its wide events know completed and failed only, and a stage that
+// cancelled the run or skipped itself is completed there, recognisable by the names of its results
+// (catalogue 1.4).
+func Restore(s semconv.Status, dataKeys []string) semconv.Status {
+	if s != semconv.StatusCompleted {
+		return s
+	}
+	for _, key := range dataKeys {
+		switch key {
+		case "cancel_reason":
+			return semconv.StatusCancelled
+		case "skip_reason":
+			return semconv.StatusSkipped
+		}
+	}
+	// "reason" is what a skip leaves, but also a name that a stage's own results may have: it must stand alone.
+	if len(dataKeys) == 1 && dataKeys[0] == "reason" {
+		return semconv.StatusSkipped
+	}
+	return s
+}
+
+// nilCallID is what the framework's no-op logger returns for every call, so it joins nothing (catalogue 2.1).
+const nilCallID = "00000000-0000-0000-0000-000000000000"
+
+// CallID is the provider call's id, "" when there is none to tell it from others.
+func (e Event) CallID() string {
+	id := e.Text("call_id")
+	if id == nilCallID {
+		return ""
+	}
+	return id
+}
+
+// CallStatus is running for a start, completed or failed for an end.
+func (e Event) CallStatus() semconv.Status {
+	if e.Name == semconv.EventCallStarted {
+		return semconv.StatusRunning
+	}
+	if v, ok := e.Field("success"); ok {
+		if v.Type() == pcommon.ValueTypeBool && v.Bool() {
+			return semconv.StatusCompleted
+		}
+		return semconv.StatusFailed
+	}
+	if e.Text("error") != "" {
+		return semconv.StatusFailed
+	}
+	return semconv.StatusCompleted
+}
+
+// TraceContext is the W3C trace context that the event's sender gave the run: the trace and the span above the
+// run. A record's own trace id, without a traceparent, tells the trace but no parent: its span may be anything.
+// Both are zero when there is none.
+func (e Event) TraceContext() (trace semconv.TraceID, parent semconv.SpanID) {
+	if v, ok := e.Record.Attributes().Get(semconv.EventTraceParentKey); ok {
+		if trace, parent, ok := semconv.ParseTraceParent(AsText(v)); ok {
+			return trace, parent
+		}
+	}
+	if trace, parent, ok := semconv.ParseTraceParent(e.Text("traceparent")); ok {
+		return trace, parent
+	}
+	return semconv.TraceID(e.Record.TraceID()), semconv.SpanID{}
+}
+
+func lastSegment(s string) string {
+	for i := len(s) - 1; i >= 0; i-- {
+		if s[i] == '.' {
+			return s[i+1:]
+		}
+	}
+	return s
+}
+
+// ServiceOf is the service that a decoded record names, "" when it names none.
+func ServiceOf(lr plog.LogRecord) string {
+	return open(lr).Text("service")
+}

@@ -1,0 +1,150 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package event
+
+import (
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/valyala/fastjson"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// maxDepth is how deep data may nest. Protobuf readers in other languages stop at 100 nested messages by default,
+// a level of attributes takes three, and a record that one of them refuses takes its whole batch along.
+const maxDepth = 30
+
+// manyKeys is the size from which an object is collected in a Go map first: pcommon.Map looks for a key one by
+// one, so writing n keys into it costs n² steps, which a hostile sender could use.
+const manyKeys = 64
+
+// converter writes parsed JSON as pdata, repairing what cannot be kept.
+type converter struct {
+	repairs int
+	scratch []byte
+}
+
+func (c *converter) object(obj *fastjson.Object, dst pcommon.Map, depth int) {
+	if obj.Len() > manyKeys {
+		raw := make(map[string]any, obj.Len())
+		obj.Visit(func(key []byte, v *fastjson.Value) { raw[c.text(key)] = c.raw(v, depth+1) })
+		_ = dst.FromRaw(raw) // fails only on types that raw never returns
+		return
+	}
+	dst.EnsureCapacity(obj.Len())
+	obj.Visit(func(key []byte, v *fastjson.Value) { c.value(v, dst.PutEmpty(c.text(key)), depth+1) })
+}
+
+func (c *converter) value(v *fastjson.Value, dst pcommon.Value, depth int) {
+	switch v.Type() {
+	case fastjson.TypeObject:
+		if depth < maxDepth {
+			c.object(v.GetObject(), dst.SetEmptyMap(), depth)
+			return
+		}
+	case fastjson.TypeArray:
+		if depth < maxDepth {
+			items := v.GetArray()
+			s := dst.SetEmptySlice()
+			s.EnsureCapacity(len(items))
+			for _, item := range items {
+				c.value(item, s.AppendEmpty(), depth+1)
+			}
+			return
+		}
+	}
+	_ = dst.FromRaw(c.raw(v, depth))
+}
+
+// raw is the value as a Go value that pcommon.Value.FromRaw takes.
+func (c *converter) raw(v *fastjson.Value, depth int) any {
+	switch v.Type() {
+	case fastjson.TypeString:
+		return c.text(v.GetStringBytes())
+	case fastjson.TypeNumber:
+		c.scratch = v.MarshalTo(c.scratch[:0])
+		return c.number(string(c.scratch))
+	case fastjson.TypeTrue:
+		return true
+	case fastjson.TypeFalse:
+		return false
+	case fastjson.TypeNull:
+		return nil
+	}
+	if depth >= maxDepth {
+		c.repairs++
+		return c.text(v.MarshalTo(nil))
+	}
+	if v.Type() == fastjson.TypeArray {
+		items := v.GetArray()
+		out := make([]any, len(items))
+		for i, item := range items {
+			out[i] = c.raw(item, depth+1)
+		}
+		return out
+	}
+	obj := v.GetObject()
+	out := make(map[string]any, obj.Len())
+	obj.Visit(func(key []byte, item *fastjson.Value) { out[c.text(key)] = c.raw(item, depth+1) })
+	return out
+}
+
+// number keeps integers as integers and everything else as doubles. The parser lets signs and dots stand where
+// JSON has none; what is no number then is kept as its text.
+func (c *converter) number(s string) any {
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return n
+	}
+	if !strings.ContainsAny(s, ".eEnNiI") {
+		if n, ok := new(big.Int).SetString(s, 10); ok {
+			c.repairs++
+			if f, accuracy := new(big.Float).SetInt(n).Float64(); accuracy == big.Exact && !math.IsInf(f, 0) {
+				return f
+			}
+		}
+		return s
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil && !math.IsInf(f, 0) {
+		c.repairs++
+		return s
+	}
+	if name, ok := nonFinite(f); ok {
+		c.repairs++
+		return name
+	}
+	return f
+}
+
+func nonFinite(f float64) (name string, ok bool) {
+	switch {
+	case math.IsNaN(f):
+		return "NaN", true
+	case math.IsInf(f, 1):
+		return "Infinity", true
+	case math.IsInf(f, -1):
+		return "-Infinity", true
+	}
+	return "", false
+}
+
+// text is the string without what stores refuse: NUL and invalid UTF-8 become U+FFFD.
+func (c *converter) text(b []byte) string {
+	return c.cleanText(string(b))
+}
+
+func (c *converter) cleanText(s string) string {
+	if strings.IndexByte(s, 0) >= 0 {
+		c.repairs++
+		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
+	}
+	if !utf8.ValidString(s) {
+		c.repairs++
+		s = strings.ToValidUTF8(s, "\uFFFD")
+	}
+	return s
+}

@@ -1,0 +1,147 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package stageflowreceiver // import "github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver"
+
+import (
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
+)
+
+// normalise writes beside the event's data what it means: everything after the receiver reads attributes only.
+func (in *intake) normalise(e event.Event, runID string, arrival pcommon.Timestamp) {
+	lr, attrs := e.Record, e.Record.Attributes()
+	if lr.ObservedTimestamp() == 0 {
+		lr.SetObservedTimestamp(arrival)
+	}
+	e.Attributes(attrs, attrs, false)
+	if runID == "" {
+		attrs.Remove(semconv.RunIDKey)
+	} else {
+		attrs.PutStr(semconv.RunIDKey, runID)
+	}
+
+	status := semconv.StatusCompleted
+	var span semconv.SpanID
+	switch e.Name {
+	case semconv.EventRunStarted, semconv.EventRunEnded, semconv.EventWideRun, semconv.EventRunCancelRequested,
+		semconv.EventChildStarted, semconv.EventChildEnded:
+		status = normaliseRun(e, attrs)
+	case semconv.EventStageStarted, semconv.EventStageEnded, semconv.EventWideStage:
+		status = normaliseStage(e, attrs)
+		if attempt, ok := e.Int("attempt"); ok && attempt > 0 && runID != "" {
+			span = semconv.StageSpanID(runID, e.StageName(), attempt)
+		}
+	case semconv.EventCallStarted, semconv.EventCallEnded:
+		in.joins.complete(e, runID, attrs)
+		status = normaliseCall(e, attrs)
+		if id := e.CallID(); id != "" && runID != "" {
+			span = semconv.CallSpanID(runID, id)
+		}
+	}
+	if runID != "" {
+		in.correlate(e, runID, span)
+	}
+	if lr.SeverityNumber() == plog.SeverityNumberUnspecified {
+		lr.SetSeverityNumber(plog.SeverityNumberInfo)
+		if status == semconv.StatusFailed {
+			lr.SetSeverityNumber(plog.SeverityNumberError)
+		}
+	}
+}
+
+// correlate sets the record's trace and span: of the run, and of the stage attempt or call it is about where that
+// is known before the run has settled.
+func (in *intake) correlate(e event.Event, runID string, span semconv.SpanID) {
+	trace, _ := e.TraceContext()
+	if trace.IsZero() {
+		trace = in.assembler.TraceOf(runID)
+	}
+	e.Record.SetTraceID(pcommon.TraceID(trace))
+	switch e.Name {
+	case semconv.EventRunStarted, semconv.EventRunEnded, semconv.EventWideRun, semconv.EventRunCancelRequested,
+		semconv.EventChildStarted, semconv.EventChildEnded:
+		span = semconv.RunSpanID(runID)
+	}
+	if !span.IsZero() {
+		e.Record.SetSpanID(pcommon.SpanID(span))
+	}
+}
+
+func normaliseRun(e event.Event, attrs pcommon.Map) semconv.Status {
+	status := e.RunStatus()
+	attrs.PutStr(semconv.RunStatusKey, string(status))
+	kind := e.EndKind()
+	if kind == semconv.EndNone {
+		return status
+	}
+	attrs.PutStr(semconv.RunEndKey, string(kind))
+	if start := runStart(e); start != 0 {
+		putTime(attrs, start)
+	}
+	return status
+}
+
+// runStart is the earliest start that an end of a run tells: of its stages, or its own less its duration.
+func runStart(e event.Event) pcommon.Timestamp {
+	var start pcommon.Timestamp
+	if ms, ok := e.Double("duration_ms"); ok && ms >= 0 && e.Record.Timestamp() != 0 {
+		if d := pcommon.Timestamp(ms * float64(time.Millisecond)); d < e.Record.Timestamp() {
+			start = e.Record.Timestamp() - d
+		}
+	}
+	details, ok := e.Field("stage_details")
+	if !ok || details.Type() != pcommon.ValueTypeSlice {
+		return start
+	}
+	for _, item := range details.Slice().All() {
+		if item.Type() != pcommon.ValueTypeMap {
+			continue
+		}
+		if v, ok := item.Map().Get("started_at"); ok {
+			if t := event.ParseTime(v); t != 0 && (start == 0 || t < start) {
+				start = t
+			}
+		}
+	}
+	return start
+}
+
+func normaliseStage(e event.Event, attrs pcommon.Map) semconv.Status {
+	var keys []string
+	if v, ok := e.Field("data_keys"); ok && v.Type() == pcommon.ValueTypeSlice {
+		for _, key := range v.Slice().All() {
+			keys = append(keys, event.AsText(key))
+		}
+	}
+	status := event.Restore(e.StageStatus(), keys)
+	attrs.PutStr(semconv.StageNameKey, e.StageName())
+	attrs.PutStr(semconv.StageStatusKey, string(status))
+	if start := e.Time("started_at"); start != 0 {
+		putTime(attrs, start)
+	}
+	return status
+}
+
+func normaliseCall(e event.Event, attrs pcommon.Map) semconv.Status {
+	status := e.CallStatus()
+	attrs.PutStr(semconv.CallStatusKey, string(status))
+	if e.CallID() == "" {
+		attrs.Remove(semconv.CallIDKey)
+	}
+	if ms, ok := e.Double("latency_ms"); ok && ms >= 0 && e.Record.Timestamp() != 0 {
+		if d := pcommon.Timestamp(ms * float64(time.Millisecond)); d < e.Record.Timestamp() {
+			putTime(attrs, e.Record.Timestamp()-d)
+		}
+	}
+	return status
+}
+
+func putTime(attrs pcommon.Map, t pcommon.Timestamp) {
+	attrs.PutStr(semconv.StartTimeKey, t.AsTime().Format(time.RFC3339Nano))
+}

@@ -1,0 +1,109 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package stageflowreceiver // import "github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver"
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/collector/receiver/receiverhelper"
+	"go.uber.org/zap"
+
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/assembly"
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/metadata"
+)
+
+// core is the one receiver behind all pipelines that name a component id.
+type core struct {
+	cfg *Config
+	set receiver.Settings
+	now func() time.Time
+
+	// What the pipelines behind the receiver take; nil where there is no such pipeline. Set before Start.
+	logs    consumer.Logs
+	traces  consumer.Traces
+	metrics consumer.Metrics
+
+	telemetry *metadata.TelemetryBuilder
+	intake    *intake
+	settler   *settler
+	otlp      component.Component
+	events    *eventsServer
+}
+
+func newCore(cfg *Config, set receiver.Settings) (*core, error) {
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	return &core{cfg: cfg, set: set, now: time.Now, telemetry: telemetry}, nil
+}
+
+// Start opens the inputs last, so that whatever comes in finds everything behind it ready.
+func (c *core) Start(ctx context.Context, host component.Host) error {
+	assembler := assembly.New(assembly.Settings{
+		Settle: c.cfg.Runs.Settle, IdleTimeout: c.cfg.Runs.IdleTimeout,
+		AbandonAfter: c.cfg.Runs.AbandonAfter, MaxActive: c.cfg.Runs.MaxActive,
+	})
+	c.intake = &intake{
+		next: c.logs, assemble: c.traces != nil, assembler: assembler,
+		seen: newSeen(seenPerGeneration), joins: newJoins(), now: c.now, telemetry: c.telemetry,
+	}
+	if c.traces != nil {
+		obs, err := c.obsReport("settled")
+		if err != nil {
+			return err
+		}
+		c.settler = newSettler(assembler, c.traces, obs, c.telemetry, c.set.Logger, c.now)
+		c.settler.start()
+		c.set.Logger.Warn("runs in flight are kept in memory only: a crash or a restart loses those that have not ended")
+	}
+	if c.cfg.hasOTLP() {
+		var err error
+		if c.otlp, err = newOTLP(ctx, c.set, c.cfg.Protocols, c); err != nil {
+			return err
+		}
+		if err := c.otlp.Start(ctx, host); err != nil {
+			return err
+		}
+	}
+	if c.cfg.Events.HasValue() {
+		obs, err := c.obsReport("http")
+		if err != nil {
+			return err
+		}
+		c.events = newEventsServer(c.cfg.Events.Get(), c.intake, obs, c.telemetry, c.set)
+		return c.events.start(ctx, host)
+	}
+	return nil
+}
+
+// Shutdown closes the inputs first, then hands on the runs that have ended.
+func (c *core) Shutdown(ctx context.Context) error {
+	var errs error
+	if c.events != nil {
+		errs = errors.Join(errs, c.events.shutdown(ctx))
+	}
+	if c.otlp != nil {
+		errs = errors.Join(errs, c.otlp.Shutdown(ctx))
+	}
+	if c.settler != nil {
+		c.settler.stop(ctx)
+		if n := c.intake.assembler.Active(); n > 0 {
+			c.set.Logger.Warn("runs that had not ended are lost", zap.Int("runs", n))
+		}
+	}
+	c.telemetry.Shutdown()
+	return errs
+}
+
+func (c *core) obsReport(transport string) (*receiverhelper.ObsReport, error) {
+	return receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
+		ReceiverID: c.set.ID, Transport: transport, LongLivedCtx: transport == "settled", ReceiverCreateSettings: c.set,
+	})
+}
