@@ -1,0 +1,66 @@
+# Everything here needs Go, make and git only. `make help` lists the targets.
+
+BINARY := bin/otelcol-stageflow
+SDK := github.com/stageflow/otelcol-stageflow/sdk
+# All Go code of both modules. The SDK's packages are named by import path: ./sdk/... is another module.
+PACKAGES := ./... $(SDK)/...
+# End-to-end tests start the built binary, so they run by themselves.
+UNIT = $$(go list $(PACKAGES) | grep -v /test/e2e)
+# The race detector needs a C compiler; without one the tests run without it, and say so.
+RACE := $(shell command -v $$(go env CC) >/dev/null 2>&1 && echo -race)
+TOOLS := $(CURDIR)/.tools
+GOLANGCI_LINT := $(TOOLS)/golangci-lint-v2.12.2
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## build the collector into bin/otelcol-stageflow
+	@mkdir -p bin
+	@CGO_ENABLED=0 go tool builder --config builder-config.yaml --skip-compilation > bin/build.log 2>&1 || { cat bin/build.log; exit 1; }
+	@cd _build && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w" -o ../$(BINARY) .
+
+.PHONY: demo
+demo: build ## start the collector, run pipelines against it, show the run log, stop everything
+	@CGO_ENABLED=0 go run -trimpath ./test/demo
+
+.PHONY: run
+run: build ## run the collector in the foreground with config/default.yaml
+	@$(BINARY) --config config/default.yaml
+
+.PHONY: test
+test: build ## unit tests of both modules (with the race detector) and end-to-end tests on the built binary
+	@test -n "$(RACE)" || echo "no C compiler ($$(go env CC)) found: testing without the race detector"
+	@go test $(RACE) -timeout 10m $(UNIT)
+	@CGO_ENABLED=0 go test -trimpath -count=1 -timeout 10m ./test/e2e/...
+
+.PHONY: test-long
+test-long: ## fuzz every decoder and classifier for a while
+	@./test/fuzz.sh
+
+.PHONY: bench
+bench: ## run the benchmarks
+	@go test -run '^$$' -bench . -benchmem $(UNIT)
+
+.PHONY: generate
+generate: ## run the code generators
+	@go generate $(PACKAGES)
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## lint both modules
+	@$(GOLANGCI_LINT) run ./...
+	@cd sdk && $(GOLANGCI_LINT) run --config ../.golangci.yml ./...
+	@go mod tidy -diff
+	@cd sdk && go mod tidy -diff
+
+$(GOLANGCI_LINT):
+	@mkdir -p $(TOOLS)
+	@GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
+	@mv $(TOOLS)/golangci-lint $@
+
+.PHONY: clean
+clean: ## remove what was built, not the data
+	@rm -rf bin _build
