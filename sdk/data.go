@@ -1,0 +1,131 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package stageflow
+
+import (
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/errorsummary"
+)
+
+// The names of fields in an event's data, as the framework writes them; what the receiver makes of each is told by
+// semconv.FieldsOf.
+const (
+	fieldRunID          = "pipeline_run_id"
+	fieldPipelineName   = "pipeline_name"
+	fieldTopology       = "topology"
+	fieldExecutionMode  = "execution_mode"
+	fieldUserID         = "user_id"
+	fieldRequestID      = "request_id"
+	fieldSessionID      = "session_id"
+	fieldOrgID          = "org_id"
+	fieldCorrelationID  = "correlation_id"
+	fieldParentRunID    = "parent_run_id"
+	fieldParentStage    = "parent_stage_id"
+	fieldStatus         = "status"
+	fieldDuration       = "duration_ms"
+	fieldStageResults   = "stage_results"
+	fieldReason         = "reason"
+	fieldStage          = "stage"
+	fieldKind           = "kind"
+	fieldAttempt        = "attempt"
+	fieldError          = "error"
+	fieldErrorCode      = "error_code"
+	fieldErrorType      = "error_type"
+	fieldErrorRetryable = "error_retryable"
+	fieldHTTPStatus     = "http_status"
+	fieldCallID         = "call_id"
+	fieldOperation      = "operation"
+	fieldProvider       = "provider"
+	fieldModelID        = "model_id"
+	fieldStageAttempt   = "stage_attempt"
+	fieldSuccess        = "success"
+	fieldLatency        = "latency_ms"
+	fieldInputTokens    = "input_tokens"
+	fieldOutputTokens   = "output_tokens"
+	fieldCost           = "cost_usd"
+	fieldFromState      = "from_state"
+	fieldToState        = "to_state"
+	fieldGeneration     = "generation"
+)
+
+// data is the content of one event, built field by field; absent values are left out, names are unique.
+type data []attribute.KeyValue
+
+// newData has room for every field of an event, so that building it allocates once.
+func newData() data { return make(data, 0, 16) }
+
+func (d *data) text(name, v string) {
+	if v != "" {
+		*d = append(*d, attribute.String(name, text(v)))
+	}
+}
+
+// count adds a number of which zero means that nobody counted.
+func (d *data) count(name string, v int64) {
+	if v != 0 {
+		*d = append(*d, attribute.Int64(name, v))
+	}
+}
+
+func (d *data) bool(name string, v bool) { *d = append(*d, attribute.Bool(name, v)) }
+
+func (d *data) float(name string, v float64) { *d = append(*d, attribute.Float64(name, v)) }
+
+// milliseconds adds a duration, truncated to whole milliseconds as the framework does (catalogue 1.3); a negative
+// one is unknown.
+func (d *data) milliseconds(name string, v time.Duration) {
+	if v >= 0 {
+		*d = append(*d, attribute.Int64(name, v.Milliseconds()))
+	}
+}
+
+// failure adds what went wrong: the text, and its summary.
+func (d *data) failure(err error, s errorsummary.Summary) {
+	if err == nil {
+		return
+	}
+	d.text(fieldError, safely(err))
+	d.text(fieldErrorCode, s.Code)
+	d.text(fieldErrorType, s.Type)
+	d.bool(fieldErrorRetryable, s.Retryable)
+}
+
+// httpStatus adds the status of the HTTP response that err tells of, if any.
+func (d *data) httpStatus(err error) {
+	var http interface{ StatusCode() int }
+	if err != nil && errors.As(err, &http) {
+		d.count(fieldHTTPStatus, int64(http.StatusCode()))
+	}
+}
+
+// more adds the caller's own fields. Fields that are already there win: what the package knows about a run is not
+// the caller's to change.
+func (d *data) more(fields map[string]any) {
+	known := len(*d)
+	left := newBudget()
+next:
+	for name, v := range fields {
+		name = key(name)
+		for _, kv := range *d {
+			if string(kv.Key) == name {
+				continue next
+			}
+		}
+		if len(*d)-known >= maxFields {
+			return
+		}
+		*d = append(*d, attribute.KeyValue{Key: attribute.Key(name), Value: value(v, left)})
+	}
+}
+
+// nested adds a map of the caller's; an empty one is left out.
+func (d *data) nested(name string, m map[string]any) {
+	if len(m) > 0 {
+		*d = append(*d, attribute.KeyValue{Key: attribute.Key(name), Value: value(m, newBudget())})
+	}
+}
