@@ -1,0 +1,86 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerprocessor
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/stageflow/otelcol-stageflow/processor/breakerprocessor/internal/metadata"
+	"github.com/stageflow/otelcol-stageflow/sdk/breaker"
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
+)
+
+// core is what all pipelines of one component id share: the breakers, and the calls that were counted.
+type core struct {
+	component.StartFunc
+	breakers  *breaker.Registry
+	telemetry *metadata.TelemetryBuilder
+	now       func() time.Time
+
+	// mu also keeps the batches apart: the record and the span of a call may come at the same time.
+	mu    sync.Mutex
+	calls *simplelru.LRU[callKey, verdict]
+}
+
+// callKey names a call: its run and call id, or the trace and span id of a call that has none.
+type callKey struct{ of, id string }
+
+// verdict is what was written on a call, for when the call is seen again.
+type verdict struct {
+	// state of the breaker when the call started.
+	state semconv.BreakerState
+	// transition that the call caused, "" for none; to is where it led.
+	transition string
+	to         semconv.BreakerState
+}
+
+func newCore(cfg *Config, set component.TelemetrySettings) (*core, error) {
+	calls, err := simplelru.NewLRU[callKey, verdict](cfg.MaxCalls, nil)
+	if err != nil {
+		return nil, err
+	}
+	tb, err := metadata.NewTelemetryBuilder(set)
+	if err != nil {
+		return nil, err
+	}
+	c := &core{breakers: breaker.New(cfg.settings()), telemetry: tb, now: time.Now, calls: calls}
+	if err := c.observe(); err != nil {
+		tb.Shutdown()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *core) observe() error {
+	if err := c.telemetry.RegisterProcessorBreakerKeysCallback(func(_ context.Context, o metric.Int64Observer) error {
+		o.Observe(int64(c.breakers.Len()))
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := c.telemetry.RegisterProcessorBreakerKeysEvictedCallback(func(_ context.Context, o metric.Int64Observer) error {
+		o.Observe(int64(c.breakers.Evicted())) //nolint:gosec // a count of things that happened
+		return nil
+	}); err != nil {
+		return err
+	}
+	return c.telemetry.RegisterProcessorBreakerCallsCallback(func(_ context.Context, o metric.Int64Observer) error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		o.Observe(int64(c.calls.Len()))
+		return nil
+	})
+}
+
+// Shutdown takes the instruments back.
+func (c *core) Shutdown(context.Context) error {
+	c.telemetry.Shutdown()
+	return nil
+}

@@ -1,0 +1,96 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerprocessor
+
+import (
+	"context"
+	"slices"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/breaker"
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
+)
+
+// judge takes the outcomes of one batch in the order in which the calls ended, each call once, and writes on
+// every call how its breaker was.
+func (c *core) judge(ctx context.Context, calls []call) {
+	if len(calls) == 0 {
+		return
+	}
+	slices.SortStableFunc(calls, func(a, b call) int { return a.end.Compare(b.end) })
+	var counted [results]int64
+	c.mu.Lock()
+	for i := range calls {
+		call := &calls[i]
+		if c.decide(call) {
+			counted[call.result]++
+			if call.verdict.transition != "" {
+				c.telemetry.ProcessorBreakerTransitions.Add(ctx, 1,
+					metric.WithAttributeSet(attribute.NewSet(attribute.String("transition", call.verdict.transition))))
+			}
+		}
+	}
+	c.mu.Unlock()
+	for r, n := range counted {
+		if n > 0 {
+			c.telemetry.ProcessorBreakerOutcomes.Add(ctx, n, resultOptions[r])
+		}
+	}
+	for i := range calls {
+		calls[i].annotate()
+	}
+}
+
+// decide finds the call's verdict; true means that the call counted now.
+func (c *core) decide(call *call) bool {
+	named := call.seen != (callKey{})
+	if named {
+		if v, ok := c.calls.Get(call.seen); ok {
+			if call.result == noOutcome {
+				v.transition = "" // its end caused it
+			}
+			call.verdict = v
+			return false
+		}
+	}
+	// Asked before the outcome is told: a call of no length starts when it ends.
+	call.verdict.state = c.breakers.StateAt(call.key, call.start).State
+	if call.result == noOutcome {
+		return false // not remembered: its end is still to come
+	}
+	if call.result == success || call.result == failure {
+		outcome := breaker.Outcome{Start: call.start, End: call.end, Success: call.result == success}
+		if t, changed := c.breakers.Record(call.key, outcome); changed {
+			call.verdict.transition, call.verdict.to = t.String(), t.To
+		}
+	}
+	if named {
+		c.calls.Add(call.seen, call.verdict)
+	}
+	return true
+}
+
+func (c *call) annotate() {
+	c.attrs.EnsureCapacity(c.attrs.Len() + 3)
+	c.attrs.PutStr(semconv.BreakerKeyKey, c.key.String())
+	c.attrs.PutStr(semconv.BreakerStateKey, string(c.verdict.state))
+	if c.verdict.transition != "" {
+		c.attrs.PutStr(semconv.BreakerTransitionKey, c.verdict.transition)
+	}
+}
+
+// resultOptions are made once: outcomes are counted with every batch.
+var resultOptions = func() (options [results]metric.AddOption) {
+	for r, name := range map[result]string{
+		success:      "success",
+		failure:      "failure",
+		ignored:      "ignored",
+		notPermitted: "not_permitted",
+	} {
+		options[r] = metric.WithAttributeSet(attribute.NewSet(attribute.String("result", name)))
+	}
+	return options
+}()

@@ -1,0 +1,32 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package errorsummaryprocessor
+
+import (
+	"context"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+)
+
+type logsProcessor struct{ count counter }
+
+func (p *logsProcessor) process(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
+	written := tally{}
+	for _, rl := range ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, record := range sl.LogRecords().All() {
+				var f facts
+				f.read(record.Attributes())
+				if !f.tellsError() {
+					continue
+				}
+				s := f.summary("")
+				write(record.Attributes(), &s, "")
+				written.add(&s)
+			}
+		}
+	}
+	p.count.record(ctx, written)
+	return ld, nil
+}
