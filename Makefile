@@ -25,7 +25,7 @@ build: ## build the collector into bin/otelcol-stageflow
 
 .PHONY: demo
 demo: build ## start the collector, run pipelines against it, show the run log, stop everything
-	@CGO_ENABLED=0 go run -trimpath ./test/demo
+	@CGO_ENABLED=0 go run -trimpath ./examples/demo
 
 .PHONY: run
 run: build ## run the collector in the foreground with config/default.yaml

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
+	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/assembly"
@@ -56,6 +57,13 @@ func (c *core) Start(ctx context.Context, host component.Host) error {
 	}
 	if c.traces != nil {
 		obs, err := c.obsReport("settled")
+		if err != nil {
+			return err
+		}
+		err = c.telemetry.RegisterReceiverStageflowRunsActiveCallback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(assembler.Active()))
+			return nil
+		})
 		if err != nil {
 			return err
 		}

@@ -80,7 +80,6 @@ func (s *settler) sweep(ctx context.Context, last bool) {
 		s.send(ctx, due[:n], last)
 		due = due[n:]
 	}
-	s.telemetry.ReceiverStageflowRunsActive.Record(ctx, int64(s.assembler.Active()))
 }
 
 // send repeats a batch until the pipeline takes it, refuses it for good, or the receiver stops. A batch that was

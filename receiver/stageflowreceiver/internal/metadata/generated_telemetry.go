@@ -3,10 +3,12 @@
 package metadata
 
 import (
+	"context"
 	"errors"
 	"sync"
 
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/embedded"
 	"go.opentelemetry.io/otel/trace"
 
 	"go.opentelemetry.io/collector/component"
@@ -29,7 +31,7 @@ type TelemetryBuilder struct {
 	ReceiverStageflowDuplicateEvents metric.Int64Counter
 	ReceiverStageflowRejectedEvents  metric.Int64Counter
 	ReceiverStageflowRepairedValues  metric.Int64Counter
-	ReceiverStageflowRunsActive      metric.Int64Gauge
+	ReceiverStageflowRunsActive      metric.Int64ObservableGauge
 	ReceiverStageflowRunsSettled     metric.Int64Counter
 }
 
@@ -42,6 +44,31 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterReceiverStageflowRunsActiveCallback sets callback for observable ReceiverStageflowRunsActive metric.
+func (builder *TelemetryBuilder) RegisterReceiverStageflowRunsActiveCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverStageflowRunsActive, obs: o})
+		return nil
+	}, builder.ReceiverStageflowRunsActive)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+type observerInt64 struct {
+	embedded.Int64Observer
+	inst metric.Int64Observable
+	obs  metric.Observer
+}
+
+func (oi *observerInt64) Observe(value int64, opts ...metric.ObserveOption) {
+	oi.obs.ObserveInt64(oi.inst, value, opts...)
 }
 
 // Shutdown unregister all registered callbacks for async instruments.
@@ -80,7 +107,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{value}"),
 	)
 	errs = errors.Join(errs, err)
-	builder.ReceiverStageflowRunsActive, err = builder.meter.Int64Gauge(
+	builder.ReceiverStageflowRunsActive, err = builder.meter.Int64ObservableGauge(
 		"otelcol_receiver_stageflow_runs_active",
 		metric.WithDescription("Number of runs in flight. [Alpha]"),
 		metric.WithUnit("{run}"),

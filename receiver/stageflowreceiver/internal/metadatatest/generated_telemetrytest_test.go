@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
@@ -19,10 +20,13 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	require.NoError(t, tb.RegisterReceiverStageflowRunsActiveCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	tb.ReceiverStageflowDuplicateEvents.Add(context.Background(), 1)
 	tb.ReceiverStageflowRejectedEvents.Add(context.Background(), 1)
 	tb.ReceiverStageflowRepairedValues.Add(context.Background(), 1)
-	tb.ReceiverStageflowRunsActive.Record(context.Background(), 1)
 	tb.ReceiverStageflowRunsSettled.Add(context.Background(), 1)
 	AssertEqualReceiverStageflowDuplicateEvents(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
