@@ -25,7 +25,8 @@ build: ## build the collector into bin/otelcol-stageflow
 
 .PHONY: demo
 demo: build ## start the collector, run pipelines against it, show the run log, stop everything
-	@CGO_ENABLED=0 go run -trimpath ./examples/demo
+	@CGO_ENABLED=0 go build -trimpath -o bin/ ./examples/chat ./examples/demo
+	@bin/demo
 
 .PHONY: run
 run: build ## run the collector in the foreground with config/default.yaml

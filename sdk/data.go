@@ -76,11 +76,11 @@ func (d *data) bool(name string, v bool) { *d = append(*d, attribute.Bool(name, 
 
 func (d *data) float(name string, v float64) { *d = append(*d, attribute.Float64(name, v)) }
 
-// milliseconds adds a duration, truncated to whole milliseconds as the framework does (catalogue 1.3); a negative
+// duration adds a duration in milliseconds, truncated to whole milliseconds as the framework does (catalogue 1.3); a negative
 // one is unknown.
-func (d *data) milliseconds(name string, v time.Duration) {
+func (d *data) duration(v time.Duration) {
 	if v >= 0 {
-		*d = append(*d, attribute.Int64(name, v.Milliseconds()))
+		*d = append(*d, attribute.Int64(fieldDuration, v.Milliseconds()))
 	}
 }
 

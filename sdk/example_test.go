@@ -67,7 +67,7 @@ func ExampleRun() {
 
 func ExamplePipelineRunLogger() {
 	ctx := context.Background()
-	var logger stageflow.PipelineRunLogger = stageflow.NewPipelineRunLogger(printing())
+	logger := stageflow.NewPipelineRunLogger(printing())
 
 	logger.LogRunStarted(ctx, stageflow.RunStarted{RunID: "run-1", PipelineName: "chat", Topology: "linear"})
 	logger.LogRunFailed(ctx, stageflow.RunFailed{
@@ -81,7 +81,7 @@ func ExamplePipelineRunLogger() {
 
 func ExampleProviderCallLogger() {
 	ctx := context.Background()
-	var logger stageflow.ProviderCallLogger = stageflow.NewProviderCallLogger(printing())
+	logger := stageflow.NewProviderCallLogger(printing())
 
 	id := logger.LogCallStart(ctx, stageflow.CallStart{Operation: "stt", Provider: "deepgram", ModelID: "nova-3", RunID: "run-1"})
 	logger.LogCallEnd(ctx, id, stageflow.CallEnd{

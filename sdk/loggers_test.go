@@ -128,7 +128,7 @@ func TestCallLoggerFindsRunAndStageInTheContext(t *testing.T) {
 	assert.Equal(t, runID, ended["pipeline_run_id"])
 	assert.Equal(t, "stt", ended["stage"])
 	assert.EqualValues(t, 1, ended["stage_attempt"])
-	assert.Equal(t, 1.5, ended["latency_ms"])
+	assert.InDelta(t, 1.5, ended["latency_ms"], 0)
 	assert.Equal(t, true, ended["success"])
 }
 

@@ -33,7 +33,7 @@ func TestRunThatCompletes(t *testing.T) {
 		return Stage(ctx, "llm", KindTransform, func(ctx context.Context) error {
 			assert.EqualValues(t, 1, Attempt(ctx))
 			k.pass(time.Millisecond)
-			return Call(ctx, "chat", "openai", "gpt-x", func(ctx context.Context) (Usage, error) {
+			return Call(ctx, "chat", "openai", "gpt-x", func(context.Context) (Usage, error) {
 				k.pass(1500 * time.Microsecond)
 				return Usage{InputTokens: 12, OutputTokens: 3, CostUSD: 0.5, Metrics: map[string]any{"finish_reason": "stop"}}, nil
 			})

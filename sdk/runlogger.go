@@ -150,7 +150,7 @@ func (c *Client) completeRun(ctx context.Context, ref *runRef, at time.Time, e R
 	d := newData()
 	d.text(fieldRunID, e.RunID)
 	d.text(fieldPipelineName, e.PipelineName)
-	d.milliseconds(fieldDuration, ref.duration(e.Duration, at))
+	d.duration(ref.duration(e.Duration, at))
 	d.text(fieldStatus, e.Status)
 	d.nested(fieldStageResults, e.StageResults)
 	d.more(e.Attributes)
@@ -163,7 +163,7 @@ func (c *Client) failRun(ctx context.Context, ref *runRef, at time.Time, e RunFa
 	d.text(fieldPipelineName, e.PipelineName)
 	d.failure(e.Err, s)
 	d.text(fieldStage, e.Stage)
-	d.milliseconds(fieldDuration, ref.duration(e.Duration, at))
+	d.duration(ref.duration(e.Duration, at))
 	d.more(e.Attributes)
 	c.emitRun(ctx, ref, semconv.EventRunEnded, semconv.TypeRunFailed, at, d)
 }
@@ -174,7 +174,7 @@ func (c *Client) cancelRun(ctx context.Context, ref *runRef, at time.Time, e Run
 	d.text(fieldPipelineName, e.PipelineName)
 	d.text(fieldReason, e.Reason)
 	d.text(fieldStage, e.Stage)
-	d.milliseconds(fieldDuration, ref.duration(e.Duration, at))
+	d.duration(ref.duration(e.Duration, at))
 	d.more(e.Attributes)
 	c.emitRun(ctx, ref, semconv.EventRunEnded, semconv.TypeRunCancelled, at, d)
 }

@@ -74,7 +74,7 @@ func (s *scope) end(ctx context.Context, kind StageKind, started time.Time, err 
 	}
 	s.run.stageEnded(s, status, blamed)
 	s.emit(ctx, semconv.EventStageEnded, string(status), kind, at, func(d *data) {
-		d.milliseconds(fieldDuration, max(at.Sub(started), 0))
+		d.duration(max(at.Sub(started), 0))
 		if status == semconv.StatusFailed {
 			d.failure(err, summary)
 		}

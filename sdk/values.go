@@ -152,7 +152,7 @@ func reflected(rv reflect.Value, depth int, left *budget) attribute.Value {
 func mapping(rv reflect.Value, depth int, left *budget) attribute.Value {
 	kvs := make([]attribute.KeyValue, 0, min(rv.Len(), 64))
 	for iter := rv.MapRange(); iter.Next() && left.nodes >= 0 && left.bytes > 0; {
-		name := ""
+		var name string
 		if k := iter.Key(); k.Kind() == reflect.String {
 			name = key(k.String())
 		} else {

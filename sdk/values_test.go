@@ -25,8 +25,8 @@ type named string
 type config struct {
 	Model  string
 	Retry  *int
-	Secret string `json:"-"`
-	hidden chan int
+	Secret string   `json:"-"`
+	hidden chan int //nolint:unused // what reflection must leave alone
 }
 
 type shouting struct{}

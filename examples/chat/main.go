@@ -49,7 +49,7 @@ func run() error {
 }
 
 func scenarios(ctx context.Context) error {
-	providers, err := startProviders()
+	providers, err := startProviders(ctx)
 	if err != nil {
 		return err
 	}

@@ -86,8 +86,8 @@ type providers struct {
 	ended  chan struct{}
 }
 
-func startProviders() (*providers, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func startProviders(ctx context.Context) (*providers, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ package breakerprocessor
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -244,7 +245,7 @@ func TestWhatIsNoOutcome(t *testing.T) {
 			c := newTestCore(t, defaults())
 			c.logNotes(t, fail(4, 1)...)
 			for i := range 10 {
-				call.id, call.end = fmt.Sprint(i), 6
+				call.id, call.end = strconv.Itoa(i), 6
 				assert.Equal(t, []note{{"chat/openai", "closed", ""}}, c.logNotes(t, call))
 				call.id = fmt.Sprint("span", i)
 				assert.Equal(t, []note{{"chat/openai", "closed", ""}}, c.spanNotes(t, call))

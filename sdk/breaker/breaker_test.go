@@ -4,7 +4,7 @@
 package breaker
 
 import (
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -215,7 +215,7 @@ func TestConcurrentUse(t *testing.T) {
 	for g := range 8 {
 		wg.Go(func() {
 			for i := range 500 {
-				k := Key{Operation: "chat", Provider: fmt.Sprint(i % 7)}
+				k := Key{Operation: "chat", Provider: strconv.Itoa(i % 7)}
 				r.Record(k, call(float64(i), (g+i)%3 == 0))
 				r.StateAt(k, at(float64(i)))
 				r.List(at(float64(i)))

@@ -1,0 +1,120 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package runlogexporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
+
+	"github.com/stageflow/otelcol-stageflow/exporter/runlogexporter/internal/metadata"
+	"github.com/stageflow/otelcol-stageflow/internal/runlog"
+	"github.com/stageflow/otelcol-stageflow/internal/runlog/sqlitestore"
+)
+
+// writer is what all pipelines of one component id share: the store and what is told of it.
+type writer struct {
+	path      string
+	logger    *zap.Logger
+	telemetry *metadata.TelemetryBuilder
+	store     runlog.Store
+
+	host component.Host
+	// failing is what was last reported of the store's health.
+	failing atomic.Bool
+}
+
+func newWriter(cfg *Config, set exporter.Settings) (*writer, error) {
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	return &writer{path: cfg.SQLite.Path, logger: set.Logger, telemetry: telemetry}, nil
+}
+
+// Start opens the store.
+func (w *writer) Start(_ context.Context, host component.Host) error {
+	w.host = host
+	store, err := sqlitestore.Open(w.path)
+	if err != nil {
+		return err
+	}
+	w.store = store
+	return nil
+}
+
+// Shutdown closes the store; there is none when Start failed or never came.
+func (w *writer) Shutdown(context.Context) error {
+	w.telemetry.Shutdown()
+	if w.store == nil {
+		return nil
+	}
+	return w.store.Close()
+}
+
+func (w *writer) writeLogs(ctx context.Context, logs plog.Logs) error {
+	return w.write(ctx, logFacts(logs))
+}
+
+func (w *writer) writeTraces(ctx context.Context, traces ptrace.Traces) error {
+	return w.write(ctx, spanFacts(traces))
+}
+
+// write returns an error that the retry sender tries again, unless nothing of the batch can ever be stored.
+func (w *writer) write(ctx context.Context, batch *runlog.Batch) error {
+	if len(batch.Runs) == 0 {
+		return nil // nothing of ours in it
+	}
+	begin := time.Now()
+	res, err := w.store.Write(ctx, batch)
+	// What is told of a write must be told even when its time was up.
+	ctx = context.WithoutCancel(ctx)
+	w.telemetry.ExporterRunlogWriteDuration.Record(ctx, time.Since(begin).Seconds())
+	for table, n := range res.Rows {
+		w.telemetry.ExporterRunlogWrittenRows.Add(ctx, n, tableAttribute(table))
+	}
+	w.reportHealth(err)
+	if err != nil {
+		return err // the rest is told when the batch is through, not at every try
+	}
+	w.telemetry.ExporterRunlogConflicts.Add(ctx, int64(batch.Conflicts+res.Conflicts))
+	var rejected []error
+	for _, r := range res.Rejected {
+		w.telemetry.ExporterRunlogRejectedRows.Add(ctx, 1, tableAttribute(r.Table))
+		w.logger.Error("A row that the run log can never take was set aside.",
+			zap.String("table", r.Table), zap.String("run_id", r.RunID), zap.String("key", r.Key), zap.Error(r.Err))
+		rejected = append(rejected, fmt.Errorf("%s of run %q: %w", r.Table, r.RunID, r.Err))
+	}
+	if len(rejected) > 0 && len(res.Rows) == 0 {
+		return consumererror.NewPermanent(errors.Join(rejected...))
+	}
+	return nil
+}
+
+// reportHealth tells the collector when the store begins to fail and when it is well again.
+func (w *writer) reportHealth(err error) {
+	if failing := err != nil; w.failing.Swap(failing) != failing {
+		event := componentstatus.NewEvent(componentstatus.StatusOK)
+		if failing {
+			event = componentstatus.NewRecoverableErrorEvent(err)
+		}
+		componentstatus.ReportStatus(w.host, event)
+	}
+}
+
+func tableAttribute(table string) metric.MeasurementOption {
+	return metric.WithAttributeSet(attribute.NewSet(attribute.String("table", table)))
+}
