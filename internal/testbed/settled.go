@@ -48,28 +48,51 @@ func (m metrics) settled() bool {
 		m["records written"] >= m["records handed on"]
 }
 
-func (c *Collector) metrics(ctx context.Context) (metrics, error) {
+// Metric is the sum of the collector's own metric of that name over the series whose labels hold all the texts.
+func (c *Collector) Metric(ctx context.Context, name string, texts ...string) (float64, error) {
+	sum := 0.0
+	err := c.eachSeries(ctx, func(series, labels string, value float64) {
+		if series != name {
+			return
+		}
+		for _, text := range texts {
+			if !strings.Contains(labels, text) {
+				return
+			}
+		}
+		sum += value
+	})
+	return sum, err
+}
+
+// eachSeries reads the collector's own metrics, in the format of Prometheus.
+func (c *Collector) eachSeries(ctx context.Context, visit func(name, labels string, value float64)) error {
 	code, body, err := get(ctx, "http://"+c.Metrics+"/metrics")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if code != http.StatusOK {
-		return nil, fmt.Errorf("the metrics answer %d", code)
+		return fmt.Errorf("the metrics answer %d", code)
 	}
-	m := metrics{}
 	lines := bufio.NewScanner(bytes.NewReader(body))
 	for lines.Scan() {
 		end := strings.LastIndexByte(lines.Text(), ' ')
 		if end < 0 || strings.HasPrefix(lines.Text(), "#") {
 			continue
 		}
-		series, text := lines.Text()[:end], lines.Text()[end+1:]
-		value, err := strconv.ParseFloat(text, 64)
+		value, err := strconv.ParseFloat(lines.Text()[end+1:], 64)
 		if err != nil {
 			continue
 		}
-		name, labels, _ := strings.Cut(series, "{")
-		name = strings.TrimSuffix(name, "_total")
+		name, labels, _ := strings.Cut(lines.Text()[:end], "{")
+		visit(strings.TrimSuffix(name, "_total"), labels, value)
+	}
+	return lines.Err()
+}
+
+func (c *Collector) metrics(ctx context.Context) (metrics, error) {
+	m := metrics{}
+	err := c.eachSeries(ctx, func(name, labels string, value float64) {
 		m[name] += value
 		switch {
 		case strings.Contains(labels, `exporter="runlog"`) && strings.HasPrefix(name, "otelcol_exporter_sent_spans"):
@@ -83,6 +106,6 @@ func (c *Collector) metrics(ctx context.Context) (metrics, error) {
 				m["records handed on"] += value
 			}
 		}
-	}
-	return m, lines.Err()
+	})
+	return m, err
 }

@@ -119,6 +119,9 @@ func (c *Collector) waitReady(ctx context.Context, url string) error {
 	return err
 }
 
+// PID is the collector's process.
+func (c *Collector) PID() int { return c.cmd.Process.Pid }
+
 // Stop asks the collector to shut down and waits for it, at most 30 s.
 func (c *Collector) Stop() error {
 	var err error

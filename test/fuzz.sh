@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Runs every fuzz target of both modules for a while. FUZZTIME is the time for each, 60s by default.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do
+  dir=$(dirname "$file")
+  grep -o '^func Fuzz[A-Za-z0-9_]*' "$file" | cut -d' ' -f2 | while read -r target; do
+    echo "== $dir $target"
+    # From within its folder, because the SDK is a module of its own.
+    (cd "$dir" && go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-60s}" .)
+  done
+done
