@@ -57,9 +57,10 @@ func addEvent(b *runlog.Batch, service string, record plog.LogRecord) {
 
 	switch e.name {
 	case semconv.EventStageStarted, semconv.EventStageEnded, semconv.EventWideStage:
-		if stage := text(e.attrs, semconv.StageNameKey); stage != "" {
+		// A stage may have the empty name; one without any is none.
+		if stage, ok := e.attrs.Get(semconv.StageNameKey); ok {
 			b.Add(e.fact(stageFields, semconv.StageStatusKey, e.name == semconv.EventStageStarted,
-				runlog.KeyValue(stage), runlog.IntValue(attemptOf(e.attrs))))
+				runlog.KeyValue(stage.AsString()), runlog.IntValue(attemptOf(e.attrs))))
 		}
 	case semconv.EventCallStarted, semconv.EventCallEnded:
 		if call := text(e.attrs, semconv.CallIDKey); call != "" {

@@ -146,6 +146,8 @@ func TestLogs(t *testing.T) {
 			semconv.RunIDKey: "r1", semconv.StageNameKey: "llm", semconv.StageStatusKey: "completed", semconv.StartTimeKey: "1970-01-01T02:00:01+02:00",
 		}, []string{runBegan("1000000"), "stages run_id=r1 name=llm attempt=1 status=completed started_at=1000000 ended_at=3000000"}},
 		"a stage without a name": {semconv.EventStageStarted, attrs{semconv.RunIDKey: "r1"}, []string{runBegan("3000000")}},
+		"a stage with the empty name": {semconv.EventStageStarted, attrs{semconv.RunIDKey: "r1", semconv.StageNameKey: ""},
+			[]string{runBegan("3000000"), "stages run_id=r1 name= attempt=1 status=running started_at=3000000"}},
 		"a call starts": {semconv.EventCallStarted, attrs{
 			semconv.RunIDKey: "r1", semconv.CallIDKey: "c1", semconv.GenAIOperationNameKey: "chat", semconv.GenAIProviderNameKey: "openai",
 			semconv.GenAIRequestModelKey: "gpt", semconv.StageNameKey: "llm",

@@ -43,10 +43,11 @@ func spanFact(service string, s span) *runlog.Row {
 		}
 		return s.run(runID, service)
 	case s.has(semconv.StageStatusKey):
-		stage := text(s.attrs, semconv.StageNameKey)
-		if runID == "" || stage == "" {
+		// A stage may have the empty name; one without any is none.
+		if runID == "" || !s.has(semconv.StageNameKey) {
 			return nil
 		}
+		stage := text(s.attrs, semconv.StageNameKey)
 		fact := s.fact(stageFields, statusOf(s.attrs, semconv.StageStatusKey),
 			runlog.KeyValue(runID), runlog.KeyValue(stage), runlog.IntValue(attemptOf(s.attrs)))
 		fact.Set(stageSpan, runlog.TextValue(s.SpanID().String()))
