@@ -130,6 +130,12 @@ func TestCapturesBecomeTheirTruth(t *testing.T) {
 				span, ok := runs[truth.ID]
 				require.True(t, ok, "run %s %q", truth.ID, truth.Label)
 				assert.Equal(t, string(truth.Status), attr(span, semconv.RunStatusKey), "run %s %q", truth.ID, truth.Label)
+				if blamed := attr(span, semconv.RunFailedStageKey); blamed != "" && truth.FailedStage != "" {
+					assert.Equal(t, truth.FailedStage, blamed, "run %s %q", truth.ID, truth.Label)
+				}
+				if truth.Status == semconv.StatusCancelled {
+					assert.Equal(t, truth.FailedStage, attr(span, semconv.RunFailedStageKey), "run %s %q", truth.ID, truth.Label)
+				}
 				for name, got := range stages[truth.ID] {
 					if want, told := truth.Stages[name]; told && truth.Unknowable == "" {
 						assert.Equal(t, string(want), attr(got, semconv.StageStatusKey), "run %s %q stage %s", truth.ID, truth.Label, name)

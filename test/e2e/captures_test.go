@@ -96,6 +96,10 @@ func compare(t *testing.T, database string, want captures.Run) {
 	assert.NotNil(t, run["ended_at"], what)
 	assert.GreaterOrEqual(t, run["ended_at"], run["started_at"], what)
 
+	if blamed := run["failed_stage"]; blamed != nil && want.FailedStage != "" {
+		assert.Equal(t, want.FailedStage, blamed, what)
+	}
+
 	// The last attempt of each stage; earlier ones failed or were repeated by a guard.
 	stages := map[string]any{}
 	for _, stage := range query(t, database, "SELECT name, status FROM stages WHERE run_id = ? ORDER BY attempt", want.ID) {
@@ -151,22 +155,30 @@ func TestHostileStreams(t *testing.T) {
 
 // Lines as other sinks of the framework write them.
 func TestOtherFormats(t *testing.T) {
-	c := start(t, t.TempDir(), quick)
-	for name, status := range map[string]string{"analytics_jsonfile": "completed", "observable_event_sink": "completed"} {
-		body, err := os.ReadFile(filepath.Join(capturesDir, "formats", name+".jsonl"))
-		require.NoError(t, err)
-		code, answer, err := c.Post(t.Context(), body)
-		require.NoError(t, err)
-		require.Equal(t, http.StatusOK, code, "%s", answer)
-		assert.Contains(t, string(answer), `"rejected":[]`, name)
-		settled(t, c)
-		rows := query(t, c.Database, "SELECT status, end_kind FROM runs")
-		require.NotEmpty(t, rows, name)
-		for _, row := range rows {
-			assert.Contains(t, []any{status, "failed"}, row["status"], name)
-		}
+	// Both files record the same run ids, so each gets a collector of its own.
+	for name, want := range map[string][]map[string]any{
+		"analytics_jsonfile": {
+			{"run_id": "8c1cf165-fa06-505f-9ea5-32727a7c1b6d", "status": "completed", "failed_stage": nil, "stages": int64(3)},
+			{"run_id": "b45d7775-15d3-5cce-ab1a-1573d0e9467b", "status": "failed", "failed_stage": "llm", "stages": int64(1)},
+		},
+		"observable_event_sink": {
+			{"run_id": "8c1cf165-fa06-505f-9ea5-32727a7c1b6d", "status": "completed", "failed_stage": nil, "stages": int64(3)},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := start(t, t.TempDir(), quick)
+			body, err := os.ReadFile(filepath.Join(capturesDir, "formats", name+".jsonl"))
+			require.NoError(t, err)
+			code, answer, err := c.Post(t.Context(), body)
+			require.NoError(t, err)
+			require.Equal(t, http.StatusOK, code, "%s", answer)
+			assert.Contains(t, string(answer), `"rejected":[]`)
+			settled(t, c)
+			assert.Equal(t, want, query(t, c.Database, `SELECT run_id, status, failed_stage,
+				(SELECT count(*) FROM stages s WHERE s.run_id = r.run_id) AS stages FROM runs r ORDER BY run_id`))
+			require.NoError(t, c.Stop())
+		})
 	}
-	require.NoError(t, c.Stop())
 }
 
 // A run is in the run log before it ends.

@@ -154,3 +154,19 @@ func assertChild(t *testing.T, b *backend, database string, ids map[string]strin
 	assert.Equal(t, b.span(t, parentStage).TraceID(), span.TraceID())
 	assert.Equal(t, ptrace.SpanKindInternal, span.Kind())
 }
+
+// The same events over OTLP/HTTP: the SDK's other protocol.
+func TestExampleOverHTTP(t *testing.T) {
+	c := start(t, t.TempDir(), "")
+	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
+	ids := runChat(t, c.HTTP)
+	settled(t, c)
+	var statuses []any
+	for _, scenario := range []string{"success", "rate_limited", "timeout", "cancelled", "parent", "child"} {
+		rows := query(t, c.Database, "SELECT status FROM runs WHERE run_id = ?", ids[scenario])
+		require.Len(t, rows, 1, scenario)
+		statuses = append(statuses, rows[0]["status"])
+	}
+	assert.Equal(t, []any{"completed", "failed", "failed", "cancelled", "completed", "completed"}, statuses)
+	require.NoError(t, c.Stop())
+}

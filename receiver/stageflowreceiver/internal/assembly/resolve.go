@@ -111,11 +111,14 @@ func callerOf(c *call, o *Call, attempts []*Attempt) *Attempt {
 
 // resolveEnd decides how the run ended: by the strongest end told, else by what its stages say.
 func (r *run) resolveEnd(out *Run) {
-	var failed *Attempt // the first that failed for good
+	var failed, cancelled *Attempt // the first that failed for good, the first that cancelled the run
 	open := r.started
 	for _, a := range out.Attempts {
 		if a.Status == semconv.StatusFailed && (failed == nil || a.End < failed.End) {
 			failed = a
+		}
+		if a.Status == semconv.StatusCancelled && (cancelled == nil || a.End < cancelled.End) {
+			cancelled = a
 		}
 		open = open || (a.Status == semconv.StatusRunning && (a.sent == nil || !a.sent.ended))
 	}
@@ -137,8 +140,14 @@ func (r *run) resolveEnd(out *Run) {
 			out.Status = semconv.StatusFailed
 		}
 	}
-	if out.Status == semconv.StatusFailed {
+	switch {
+	case out.Status == semconv.StatusFailed:
 		out.completeCause(failed)
+	case out.Status == semconv.StatusCancelled && cancelled != nil:
+		// No event of the framework names the stage that cancelled its run (catalogue 1.4).
+		if _, told := out.cause.Get(semconv.RunFailedStageKey); !told {
+			out.cause.PutStr(semconv.RunFailedStageKey, cancelled.Stage)
+		}
 	}
 }
 
