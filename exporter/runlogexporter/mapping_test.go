@@ -246,7 +246,7 @@ func TestCanonicalJSON(t *testing.T) {
 	twice := pcommon.NewValueMap()
 	twice.Map().PutStr("a\x00", "1")
 	twice.Map().PutStr("a\uFFFD", "2")
-	assert.Equal(t, "{\"a\uFFFD\":\"2\"}", canonicalJSON(twice), "a key stands once")
+	assert.JSONEq(t, "{\"a\uFFFD\":\"2\"}", canonicalJSON(twice), "a key stands once")
 }
 
 // Attributes of any type under any of our keys: nothing panics, and what comes out can be stored and read back.

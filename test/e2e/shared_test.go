@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -58,7 +59,7 @@ func openFiles(t *testing.T, pid int, path string) int {
 	require.NoError(t, err)
 	n := 0
 	for _, entry := range entries {
-		if target, err := os.Readlink(filepath.Join("/proc", fmt.Sprint(pid), "fd", entry.Name())); err == nil && target == path {
+		if target, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "fd", entry.Name())); err == nil && target == path {
 			n++
 		}
 	}

@@ -40,6 +40,7 @@ func physical(t require.TestingT, path string) string {
 		rows, err := db.Query(fmt.Sprintf("SELECT typeof(%[1]s) || quote(%[1]s) FROM %[2]s d JOIN runs_data r ON %[3]s",
 			strings.Join(columns, ") || ' ' || quote("), dataTable(table), on))
 		require.NoError(t, err)
+		defer rows.Close()
 		var lines []string
 		for rows.Next() {
 			var line string
