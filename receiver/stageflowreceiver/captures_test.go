@@ -5,90 +5,18 @@ package stageflowreceiver
 
 import (
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/component/componenttest"
-	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/ptrace"
-	"go.opentelemetry.io/collector/receiver/receivertest"
 
 	"github.com/stageflow/otelcol-stageflow/internal/captures"
-	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/metadata"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
 const capturesDir = "../../testdata/captures"
-
-// bench is a receiver with its clock and its sinks in hand and no listener: requests go straight to the handler.
-type testReceiver struct {
-	*core
-	clock      time.Time
-	tracesSink *consumertest.TracesSink
-	logsSink   *consumertest.LogsSink
-	server     *eventsServer
-}
-
-func newTestReceiver(t testing.TB, change ...func(*Config)) *testReceiver {
-	cfg := createDefaultConfig().(*Config)
-	for _, c := range change {
-		c(cfg)
-	}
-	c, err := newCore(cfg, receivertest.NewNopSettings(metadata.Type))
-	require.NoError(t, err)
-	r := &testReceiver{core: c, clock: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), tracesSink: new(consumertest.TracesSink), logsSink: new(consumertest.LogsSink)}
-	c.now = func() time.Time { return r.clock }
-	c.traces, c.logs = r.tracesSink, r.logsSink
-	require.NoError(t, c.Start(t.Context(), componenttest.NewNopHost()))
-	// The sweeper is stopped: tests sweep when their own clock says so.
-	c.settler.cancel()
-	c.settler.done.Wait()
-	obs, err := c.obsReport("http")
-	require.NoError(t, err)
-	r.server = newEventsServer(cfg.Events.GetOrInsertDefault(), c.intake, obs, c.telemetry, c.set)
-	return r
-}
-
-func (r *testReceiver) post(t testing.TB, body string) *httptest.ResponseRecorder {
-	t.Helper()
-	w := httptest.NewRecorder()
-	req := httptest.NewRequest(http.MethodPost, EventsPath, strings.NewReader(body))
-	req.Header.Set("Content-Type", "application/x-ndjson")
-	r.server.post(w, req)
-	return w
-}
-
-// wait moves the clock and sweeps.
-func (r *testReceiver) wait(t testing.TB, d time.Duration) {
-	r.clock = r.clock.Add(d)
-	r.settler.sweep(t.Context(), false)
-}
-
-func (r *testReceiver) spans() []ptrace.Span {
-	var out []ptrace.Span
-	for _, td := range r.tracesSink.AllTraces() {
-		for _, rs := range td.ResourceSpans().All() {
-			for _, ss := range rs.ScopeSpans().All() {
-				for _, span := range ss.Spans().All() {
-					out = append(out, span)
-				}
-			}
-		}
-	}
-	return out
-}
-
-func attr(span ptrace.Span, key string) string {
-	v, ok := span.Attributes().Get(key)
-	if !ok {
-		return ""
-	}
-	return v.AsString()
-}
 
 // Every capture becomes the runs and stages that its truth tells, and no span a second time when it is sent again.
 func TestCapturesBecomeTheirTruth(t *testing.T) {

@@ -4,6 +4,7 @@
 package stageflowreceiver // import "github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver"
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -25,6 +26,9 @@ func errBusy(err error) error {
 	}
 	return st.Err()
 }
+
+// errUnderWay answers a sender that sends again what it has sent in a request that is not answered yet.
+var errUnderWay = errors.New("some of these events came in another request that is still under way: send them again")
 
 // httpStatus is the answer to a request that was understood but not taken: 429 when we are full, 500 when it will
 // never be taken, else 503.

@@ -131,8 +131,11 @@ func (s *eventsServer) post(w http.ResponseWriter, req *http.Request) {
 	err = s.intake.take(ctx, records)
 	s.obs.EndLogsOp(ctx, "json", accepted, err)
 	if err != nil {
-		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
-		respond(w, httpStatus(err), answer{Error: err.Error()})
+		code := httpStatus(err)
+		if code != http.StatusInternalServerError {
+			w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
+		}
+		respond(w, code, answer{Error: err.Error()})
 		return
 	}
 	respond(w, http.StatusOK, result)

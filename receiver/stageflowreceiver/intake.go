@@ -32,7 +32,7 @@ type intake struct {
 // take is all or nothing: a batch that the logs pipeline refuses leaves no trace here, so it can be sent again.
 func (in *intake) take(ctx context.Context, ld plog.Logs) error {
 	now := in.now()
-	b := batch{intake: in, ctx: ctx, arrival: pcommon.NewTimestampFromTime(now)}
+	b := &batch{intake: in, ctx: ctx, arrival: pcommon.NewTimestampFromTime(now)}
 	ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
 		service := ""
 		if v, ok := rl.Resource().Attributes().Get(semconv.ServiceNameKey); ok {
@@ -48,20 +48,36 @@ func (in *intake) take(ctx context.Context, ld plog.Logs) error {
 		return dropped && rl.ScopeLogs().Len() == 0
 	})
 
-	if in.assemble {
-		if err := in.assembler.Admit(b.facts); err != nil {
+	taken := false
+	defer func() { // also when the pipeline panics and the server recovers
+		if taken {
+			in.seen.keep(b.keys)
+		} else {
 			in.seen.forget(b.keys)
-			return errBusy(err)
 		}
-	}
-	if in.next != nil && ld.LogRecordCount() > 0 {
-		if err := in.next.ConsumeLogs(ctx, ld); err != nil {
-			in.seen.forget(b.keys)
-			return err
-		}
+	}()
+	if err := b.passOn(ld); err != nil {
+		return err
 	}
 	if in.assemble {
 		in.assembler.Add(b.facts, now)
+	}
+	taken = true
+	return nil
+}
+
+// passOn hands the records to the logs pipeline, if the batch can be taken at all.
+func (b *batch) passOn(ld plog.Logs) error {
+	if b.underWay {
+		return errUnderWay
+	}
+	if b.assemble {
+		if err := b.assembler.Admit(b.facts); err != nil {
+			return errBusy(err)
+		}
+	}
+	if b.next != nil && ld.LogRecordCount() > 0 {
+		return b.next.ConsumeLogs(b.ctx, ld)
 	}
 	return nil
 }
@@ -73,6 +89,8 @@ type batch struct {
 	arrival pcommon.Timestamp
 	keys    []event.Key
 	facts   []assembly.Fact
+	// underWay is set when another batch has some of the events and it is not yet known whether they are taken.
+	underWay bool
 }
 
 // open understands one record if it is an event; it returns false for an event that was here before.
@@ -85,7 +103,12 @@ func (b *batch) open(lr plog.LogRecord, service string) bool {
 		b.telemetry.ReceiverStageflowRepairedValues.Add(b.ctx, int64(repairs))
 	}
 	if key, ok := e.Key(); ok {
-		if !b.seen.add(key) {
+		fresh, underWay := b.seen.add(key, b)
+		if underWay {
+			b.underWay = true
+			return false
+		}
+		if !fresh {
 			b.telemetry.ReceiverStageflowDuplicateEvents.Add(b.ctx, 1)
 			return false
 		}

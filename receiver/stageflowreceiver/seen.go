@@ -14,39 +14,54 @@ import (
 const seenPerGeneration = 500_000
 
 // seen remembers the keys of the latest events, in two generations: when the young one is full the old one goes.
+// Those of batches that are still under way stand apart: a copy of one of them is no duplicate yet.
 type seen struct {
 	mu         sync.Mutex
 	limit      int
 	young, old map[event.Key]struct{}
+	pending    map[event.Key]*batch
 }
 
 func newSeen(limit int) *seen {
-	return &seen{limit: limit, young: map[event.Key]struct{}{}, old: map[event.Key]struct{}{}}
+	return &seen{limit: limit, young: map[event.Key]struct{}{}, old: map[event.Key]struct{}{}, pending: map[event.Key]*batch{}}
 }
 
-// add remembers the key and reports whether it is new.
-func (s *seen) add(key event.Key) bool {
+// add reports whether the key is new, and takes it down for the batch if so; underWay tells that another batch,
+// whose end is open, has it.
+func (s *seen) add(key event.Key, b *batch) (fresh, underWay bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.young[key]; ok {
-		return false
+		return false, false
 	}
 	if _, ok := s.old[key]; ok {
-		return false
+		return false, false
 	}
-	if len(s.young) >= s.limit {
-		s.old, s.young = s.young, make(map[event.Key]struct{}, s.limit)
+	if other, ok := s.pending[key]; ok {
+		return false, other != b
 	}
-	s.young[key] = struct{}{}
-	return true
+	s.pending[key] = b
+	return true, false
 }
 
-// forget takes keys back whose events were refused: the sender will send them again.
+// keep remembers the keys of a batch that was taken.
+func (s *seen) keep(keys []event.Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, key := range keys {
+		delete(s.pending, key)
+		if len(s.young) >= s.limit {
+			s.old, s.young = s.young, make(map[event.Key]struct{}, s.limit)
+		}
+		s.young[key] = struct{}{}
+	}
+}
+
+// forget gives up the keys of a batch that was refused: the sender will send its events again.
 func (s *seen) forget(keys []event.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, key := range keys {
-		delete(s.young, key)
-		delete(s.old, key)
+		delete(s.pending, key)
 	}
 }

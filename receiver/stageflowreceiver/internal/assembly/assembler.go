@@ -28,8 +28,11 @@ type Settings struct {
 // rememberFor is how long a settled run is remembered, so that what comes late finds its place.
 const rememberFor = 10 * time.Minute
 
-// maxOrphans bounds the ends of calls that wait for their start.
-const maxOrphans = 10_000
+// maxOrphans bounds the calls whose ends wait for their start, maxOrphanEnds the ends of one: they may contradict.
+const (
+	maxOrphans    = 10_000
+	maxOrphanEnds = 8
+)
 
 // ErrTooManyRuns is returned when a run cannot be taken because too many are in flight.
 var ErrTooManyRuns = errors.New("too many runs in flight: raise runs::max_active, or wait until some have settled")
@@ -42,8 +45,8 @@ type Assembler struct {
 	active    map[string]*run
 	deadlines deadlines
 	settled   memory
-	// orphans are ends of calls whose start has not been seen, by call id; the oldest go first.
-	orphans *simplelru.LRU[string, Fact]
+	// orphans are ends of calls whose start has not been seen, by call id; those of the oldest call go first.
+	orphans *simplelru.LRU[string, []Fact]
 	lost    int
 }
 
@@ -53,7 +56,7 @@ func New(set Settings) *Assembler {
 		set: set, active: map[string]*run{},
 		settled: memory{byID: map[string]*settled{}, max: set.MaxActive},
 	}
-	a.orphans, _ = simplelru.NewLRU[string, Fact](maxOrphans, nil) // fails only on a size of zero
+	a.orphans, _ = simplelru.NewLRU[string, []Fact](maxOrphans, nil) // fails only on a size of zero
 	return a
 }
 
@@ -84,8 +87,8 @@ func (a *Assembler) Add(facts []Fact, now time.Time) {
 
 func (a *Assembler) add(f Fact, now time.Time) {
 	if f.RunID == "" {
-		if f.Call != nil && f.Call.ID != "" && a.orphans.Add(f.Call.ID, f) {
-			a.lost++
+		if f.Call != nil && f.Call.ID != "" {
+			a.addOrphan(f)
 		}
 		return
 	}
@@ -102,12 +105,24 @@ func (a *Assembler) add(f Fact, now time.Time) {
 		r.ended = now
 	}
 	if f.Call != nil {
-		if end, ok := a.orphans.Peek(f.Call.ID); ok {
-			a.orphans.Remove(f.Call.ID)
+		ends, _ := a.orphans.Peek(f.Call.ID)
+		for _, end := range ends {
 			r.add(end)
 		}
+		a.orphans.Remove(f.Call.ID)
 	}
 	a.deadlines.set(r, a.deadline(r))
+}
+
+func (a *Assembler) addOrphan(f Fact) {
+	ends, _ := a.orphans.Peek(f.Call.ID)
+	if len(ends) == maxOrphanEnds {
+		a.lost++
+		return
+	}
+	if a.orphans.Add(f.Call.ID, append(ends, f)) {
+		a.lost++
+	}
 }
 
 // deadline is when the run should be looked at again.
@@ -155,7 +170,7 @@ func (a *Assembler) settle(r *run, now time.Time) *Run {
 		out.Sent = len(r.ends) == 0 || out.EndKind.Rank() <= r.earlier.end.Rank()
 		out.Revised = !out.Sent
 		if out.Revised {
-			out.restore(r.earlier)
+			out.restore(r.earlier, r.trace, a.traceOf)
 		}
 	}
 	a.settled.put(out, r.earlier, now)
@@ -196,25 +211,29 @@ func (a *Assembler) Lost() int {
 	return a.lost
 }
 
-// restore fills a run that is sent again with what its first span said and the late events did not.
-func (out *Run) restore(s *settled) {
-	for key, v := range s.attributes {
-		out.attributes.addOlder(key, v)
-	}
+// restore fills a run that is sent again with what its first span said and the late events did not. Where the span
+// hangs does not change any more: what became known too late is linked.
+func (out *Run) restore(s *settled, late traceContext, parentTrace func(runID string) semconv.TraceID) {
+	out.attributes.addOlder(s.attributes)
 	if s.start != 0 && s.start < out.Start {
 		out.Start = s.start
 	}
-	if out.ParentID == "" {
+	if out.Status == semconv.StatusFailed && s.status == semconv.StatusFailed {
+		fill(out.cause, semconv.RunFailedStageKey, s.cause)
+		stage, _ := out.cause.Get(semconv.RunFailedStageKey)
+		if blamed, ok := s.cause.Get(semconv.RunFailedStageKey); !ok || blamed.Equal(stage) {
+			fillText(out.cause, s.cause)
+		}
+	}
+	out.Parent = s.parent
+	if late.trace != s.trace || late.parent != s.parent {
+		out.late = late
+	}
+	if out.ParentID = s.parentID; out.ParentID == "" {
 		out.ParentID = out.attributes.text(semconv.RunParentIDKey)
+		out.lateParent = true
 	}
-	if out.Parent.IsZero() {
-		out.Parent = s.parent
-	}
-}
-
-// addOlder takes a value gathered earlier; the newer one for the key stays.
-func (f folded) addOlder(key string, old foldedValue) {
-	if v, ok := f[key]; !ok || old.at > v.at {
-		f[key] = old
+	if out.ParentID != "" {
+		out.ParentTrace = parentTrace(out.ParentID)
 	}
 }

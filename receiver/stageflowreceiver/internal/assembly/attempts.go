@@ -4,6 +4,7 @@
 package assembly
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"time"
@@ -33,9 +34,11 @@ type Attempt struct {
 
 // sentAttempt is what is remembered of an attempt whose span has left. Its number stays.
 type sentAttempt struct {
-	number int64
-	start  pcommon.Timestamp
-	ended  bool
+	number     int64
+	start, end pcommon.Timestamp
+	ended      bool
+	// wide is set when a wide event told the start, so another wide event with another start is another attempt.
+	wide bool
 }
 
 // resolveAttempts makes attempts of the facts of one stage. Facts with a number are gathered by it. Of the others,
@@ -44,6 +47,7 @@ type sentAttempt struct {
 func resolveAttempts(stage string, facts []StageFact, sent []sentAttempt) []*Attempt {
 	facts = slices.Clone(facts)
 	slices.SortStableFunc(facts, compareFacts)
+	facts = slices.CompactFunc(facts, sameFact)
 
 	var attempts []*Attempt
 	byNumber := map[int64]*Attempt{}
@@ -83,7 +87,24 @@ func compareFacts(a, b StageFact) int {
 		cmp.Compare(b.startFirst(), a.startFirst()),
 		cmp.Compare(a.End, b.End),
 		cmp.Compare(a.Status, b.Status),
+		cmp.Compare(a.Attempt, b.Attempt),
+		compareTexts(a, b),
 	)
+}
+
+// compareTexts settles the order of lifecycle events that nothing else tells apart. Wide events need none: those
+// with one start are one attempt.
+func compareTexts(a, b StageFact) int {
+	if a.Wide || b.Wide || a.at() != b.at() || a.Status != b.Status {
+		return 0
+	}
+	return bytes.Compare(canonical(a.Attributes), canonical(b.Attributes))
+}
+
+// sameFact tells whether one lifecycle event came twice: a start that did would open an attempt each time.
+func sameFact(a, b StageFact) bool {
+	return !a.Wide && !b.Wide && a.at() == b.at() && a.Start == b.Start && a.Status == b.Status && a.Attempt == b.Attempt &&
+		a.Attributes.Equal(b.Attributes)
 }
 
 // at is when the fact takes its place in the order of a stage's facts.
@@ -106,7 +127,11 @@ func (f StageFact) startFirst() int {
 func joinAccounts(stage string, numbered []*Attempt, wides, lifecycle []StageFact) []*Attempt {
 	var fresh []*Attempt
 	for _, f := range wides {
-		if a := startingAt(numbered, f.Start); a != nil {
+		if a := startingExactlyAt(numbered, f.Start); a != nil {
+			a.take(f)
+			continue
+		}
+		if a := nearest(slices.DeleteFunc(slices.Clone(numbered), (*Attempt).wide), f.Start); a != nil {
 			a.take(f)
 			continue
 		}
@@ -197,7 +222,7 @@ func (l *account) match(wide []*Attempt, matched map[*Attempt]bool) *Attempt {
 // it, or, for an end alone, the latest.
 func (l *account) matchNumbered(numbered []*Attempt) *Attempt {
 	if l.started {
-		return startingAt(numbered, l.start)
+		return nearest(numbered, l.start)
 	}
 	var latest *Attempt
 	for _, a := range numbered {
@@ -208,13 +233,17 @@ func (l *account) matchNumbered(numbered []*Attempt) *Attempt {
 	return latest
 }
 
-func startingAt(attempts []*Attempt, start pcommon.Timestamp) *Attempt {
+// nearest is the attempt that starts closest to start, within the tolerance.
+func nearest(attempts []*Attempt, start pcommon.Timestamp) *Attempt {
+	var best *Attempt
+	least := matchTolerance + 1
 	for _, a := range attempts {
-		if s, _ := a.bounds(); s <= start+matchTolerance && start <= s+matchTolerance {
-			return a
+		s, _ := a.bounds()
+		if d := max(s, start) - min(s, start); d < least {
+			best, least = a, d
 		}
 	}
-	return nil
+	return best
 }
 
 func startingExactlyAt(attempts []*Attempt, start pcommon.Timestamp) *Attempt {
@@ -226,6 +255,11 @@ func startingExactlyAt(attempts []*Attempt, start pcommon.Timestamp) *Attempt {
 	return nil
 }
 
+// wide tells whether a wide event has told when the attempt started.
+func (a *Attempt) wide() bool {
+	return a.sent != nil && a.sent.wide || slices.ContainsFunc(a.facts, func(f StageFact) bool { return f.Wide && f.Start != 0 })
+}
+
 func (a *Attempt) take(facts ...StageFact) { a.facts = append(a.facts, facts...) }
 
 // bounds are the ends of the attempt as its facts tell them. A wide event's are the measured ones; else the
@@ -233,7 +267,7 @@ func (a *Attempt) take(facts ...StageFact) { a.facts = append(a.facts, facts...)
 func (a *Attempt) bounds() (start, end pcommon.Timestamp) {
 	start = a.Start
 	for _, f := range a.facts {
-		if f.Wide {
+		if f.Wide && f.Start != 0 {
 			return f.Start, f.End
 		}
 		if f.Start != 0 && (start == 0 || f.Start < start) {
@@ -252,6 +286,9 @@ var badness = map[semconv.Status]int{
 
 func (a *Attempt) resolve() {
 	a.Start, a.End = a.bounds()
+	if len(a.facts) == 0 && a.sent != nil && a.sent.ended {
+		a.End = a.sent.end
+	}
 	if a.End != 0 && a.End < a.Start {
 		a.End = a.Start // clocks of two hosts: never a negative duration
 	}
@@ -287,7 +324,7 @@ func number(attempts []*Attempt) {
 	}
 	byStart := slices.Clone(attempts)
 	slices.SortStableFunc(byStart, func(a, b *Attempt) int {
-		return cmp.Or(cmp.Compare(max(a.Start, firstEnd(a)), max(b.Start, firstEnd(b))), cmp.Compare(a.End, b.End))
+		return cmp.Or(cmp.Compare(max(a.Start, firstEnd(a)), max(b.Start, firstEnd(b))), cmp.Compare(a.Number, b.Number), cmp.Compare(a.End, b.End))
 	})
 	next := int64(1)
 	for _, a := range byStart {
@@ -299,12 +336,12 @@ func number(attempts []*Attempt) {
 		}
 		a.Number, taken[next] = next, true
 	}
-	slices.SortFunc(attempts, func(a, b *Attempt) int { return cmp.Compare(a.Number, b.Number) })
-	for i, a := range attempts {
-		if a.Status == semconv.StatusFailed && i < len(attempts)-1 {
+	for _, a := range byStart[:max(len(byStart)-1, 0)] {
+		if a.Status == semconv.StatusFailed {
 			a.Status = semconv.StatusRetried
 		}
 	}
+	slices.SortFunc(attempts, func(a, b *Attempt) int { return cmp.Compare(a.Number, b.Number) })
 }
 
 // firstEnd places an attempt whose start nobody told.

@@ -99,7 +99,7 @@ func Facts(e event.Event, runID, service string, arrival pcommon.Timestamp) []Fa
 		addAll(f.Attributes, own)
 	case semconv.EventRunEnded, semconv.EventWideRun, semconv.EventRunCancelRequested:
 		f.End = runEnd(e, f.Time, own)
-		f.Details = stageDetails(e)
+		f.Details = stageDetails(e, f.Time)
 		addAll(f.Attributes, own)
 	case semconv.EventChildStarted, semconv.EventChildEnded:
 		own.Remove(semconv.RunIDKey)
@@ -152,6 +152,9 @@ func stageFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) StageFact {
 	switch {
 	case s.Wide:
 		s.Start, s.End = e.Time("started_at"), e.Time("ended_at")
+		if d := milliseconds(e, "duration_ms"); s.End == 0 && s.Start != 0 && d > 0 {
+			s.End = s.Start + pcommon.Timestamp(d)
+		}
 		if s.End == 0 {
 			s.End = at
 		}
@@ -171,8 +174,9 @@ func stageFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) StageFact {
 	return s
 }
 
-// stageDetails are the stages that a run's wide event lists (catalogue 1.4): the last result of each.
-func stageDetails(e event.Event) []StageFact {
+// stageDetails are the stages that a run's wide event lists (catalogue 1.4): the last result of each. at stands in
+// for the end of one that tells none.
+func stageDetails(e event.Event, at pcommon.Timestamp) []StageFact {
 	list, ok := e.Field("stage_details")
 	if !ok || list.Type() != pcommon.ValueTypeSlice {
 		return nil
@@ -185,7 +189,7 @@ func stageDetails(e event.Event) []StageFact {
 		d := event.Detail(item.Map(), e.Record)
 		own := pcommon.NewMap()
 		d.Attributes(own, own, true)
-		details = append(details, stageFact(d, d.Time("ended_at"), own))
+		details = append(details, stageFact(d, at, own))
 	}
 	return details
 }

@@ -4,8 +4,10 @@
 package assembly
 
 import (
+	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
@@ -29,10 +31,26 @@ func (f folded) add(at pcommon.Timestamp, attributes pcommon.Map) {
 		if !ok && len(f) >= maxFolded {
 			continue
 		}
-		if !ok || at > old.at || (at == old.at && v.AsString() > old.value.AsString()) {
+		if !ok || at > old.at || (at == old.at && larger(v, old.value)) {
 			f[key] = foldedValue{at, v}
 		}
 	}
+}
+
+// addOlder takes what was gathered earlier. Of two values for one key the later still wins, at the same time the
+// newly gathered one.
+func (f folded) addOlder(earlier folded) {
+	for key, old := range earlier {
+		v, ok := f[key]
+		if (!ok && len(f) < maxFolded) || (ok && old.at > v.at) {
+			f[key] = old
+		}
+	}
+}
+
+// larger orders values by their text, and those that read alike, such as 1 and "1", by their type.
+func larger(a, b pcommon.Value) bool {
+	return cmp.Or(strings.Compare(a.AsString(), b.AsString()), cmp.Compare(a.Type(), b.Type())) > 0
 }
 
 // text is the value of key as text, "" when there is none.
@@ -43,12 +61,10 @@ func (f folded) text(key string) string {
 	return ""
 }
 
-// copyTo writes the attributes in the order of their keys, but for those in without.
-func (f folded) copyTo(dst pcommon.Map, without ...string) {
+// copyTo writes the attributes in the order of their keys.
+func (f folded) copyTo(dst pcommon.Map) {
 	dst.EnsureCapacity(dst.Len() + len(f) + 4)
 	for _, key := range slices.Sorted(maps.Keys(f)) {
-		if !slices.Contains(without, key) {
-			f[key].value.CopyTo(dst.PutEmpty(key))
-		}
+		f[key].value.CopyTo(dst.PutEmpty(key))
 	}
 }

@@ -36,6 +36,10 @@ type Run struct {
 
 	attributes folded
 	cause      pcommon.Map
+	// late is the trace context, and lateParent tells that the parent run, that became known only after the run's
+	// span had left.
+	late       traceContext
+	lateParent bool
 }
 
 // Call is one provider call.
@@ -54,13 +58,16 @@ func (r *run) resolve(parentTrace func(runID string) semconv.TraceID) *Run {
 		ID: r.id, Service: r.service.text(semconv.ServiceNameKey), Trace: r.traceID(), Parent: r.trace.parent,
 		ParentID: r.attributes.text(semconv.RunParentIDKey), attributes: r.attributes, cause: pcommon.NewMap(),
 	}
+	if r.earlier != nil && r.earlier.service != semconv.DefaultServiceName {
+		out.Service = r.earlier.service
+	}
 	if out.Service == "" {
 		out.Service = semconv.DefaultServiceName
 	}
 	if out.ParentID != "" {
 		out.ParentTrace = parentTrace(out.ParentID)
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.stages)) {
+	for _, name := range r.stageNames() {
 		var sent []sentAttempt
 		if r.earlier != nil {
 			sent = r.earlier.attempts[name]
@@ -71,6 +78,16 @@ func (r *run) resolve(parentTrace func(runID string) semconv.TraceID) *Run {
 	r.resolveEnd(out)
 	r.resolveTimes(out)
 	return out
+}
+
+// stageNames are the stages that facts tell of, and those whose spans have left: late calls may hang under them.
+func (r *run) stageNames() []string {
+	names := slices.Collect(maps.Keys(r.stages))
+	if r.earlier != nil {
+		names = slices.AppendSeq(names, maps.Keys(r.earlier.attempts))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func (r *run) resolveCalls(out *Run) {
@@ -90,23 +107,25 @@ func (r *run) resolveCalls(out *Run) {
 
 // callerOf is the attempt that made a call: the one it names, else the only one that was running when it started.
 func callerOf(c *call, o *Call, attempts []*Attempt) *Attempt {
-	var found *Attempt
+	var named, running []*Attempt
 	for _, a := range attempts {
-		switch {
-		case c.stage != "" && a.Stage != c.stage, c.attempt > 0 && a.Number != c.attempt:
-			continue
-		case c.attempt > 0:
-			return a
-		}
-		if a.Start > o.Start || (a.End != 0 && a.End < o.Start) {
+		if (c.stage != "" && a.Stage != c.stage) || (c.attempt > 0 && a.Number != c.attempt) {
 			continue
 		}
-		if found != nil {
-			return nil
+		named = append(named, a)
+		if a.Start <= o.Start && (a.End == 0 || o.Start <= a.End) {
+			running = append(running, a)
 		}
-		found = a
 	}
-	return found
+	switch {
+	case c.stage != "" && len(named) == 1:
+		return named[0]
+	case c.attempt > 0:
+		return &Attempt{Stage: c.stage, Number: c.attempt} // its events went elsewhere, or are yet to come
+	case len(running) == 1:
+		return running[0]
+	}
+	return nil
 }
 
 // resolveEnd decides how the run ended: by the strongest end told, else by what its stages say.
@@ -164,6 +183,13 @@ func (out *Run) completeCause(failed *Attempt) {
 		if e.Status == semconv.StatusFailed {
 			fill(out.cause, semconv.RunFailedStageKey, e.Cause)
 			fillText(out.cause, e.Cause)
+		}
+	}
+	if stage, ok := out.cause.Get(semconv.RunFailedStageKey); ok {
+		for _, a := range out.Attempts {
+			if a.Status == semconv.StatusFailed && a.Stage == stage.AsString() {
+				failed = a
+			}
 		}
 	}
 	if failed == nil {

@@ -14,13 +14,18 @@ import (
 // settled is what is remembered of a run whose spans have left.
 type settled struct {
 	id       string
+	service  string
 	trace    semconv.TraceID
 	parent   semconv.SpanID
+	parentID string
 	start    pcommon.Timestamp
 	end      semconv.EndKind
+	status   semconv.Status
 	attempts map[string][]sentAttempt
-	// attributes are kept only while a stronger end may still come, and the run span with it.
+	// attributes and cause are kept only while a stronger end may still come, and the run span
+	// with it.
 	attributes folded
+	cause      pcommon.Map
 	until      time.Time
 }
 
@@ -36,26 +41,27 @@ func (m *memory) get(id string) *settled { return m.byID[id] }
 // put remembers a run as it left; earlier is what was remembered of it before.
 func (m *memory) put(r *Run, earlier *settled, now time.Time) {
 	s := &settled{
-		id: r.ID, trace: r.Trace, parent: r.Parent, start: r.Start, end: r.EndKind,
+		id: r.ID, service: r.Service, trace: r.Trace, parent: r.Parent, parentID: r.ParentID, start: r.Start, end: r.EndKind, status: r.Status,
 		attempts: map[string][]sentAttempt{}, until: now.Add(rememberFor),
 	}
 	if earlier != nil {
 		if r.Sent {
-			s.end, s.start, s.parent, s.attributes = earlier.end, earlier.start, earlier.parent, earlier.attributes
+			s.end, s.status, s.start, s.parent, s.parentID = earlier.end, earlier.status, earlier.start, earlier.parent, earlier.parentID
+			if earlier.attributes != nil {
+				r.attributes.addOlder(earlier.attributes)
+				s.attributes, s.cause = r.attributes, earlier.cause
+			}
 		}
 		for stage, sent := range earlier.attempts {
 			s.attempts[stage] = sent
 		}
 	}
 	if !r.Sent && r.EndKind.Rank() < semconv.EndExplicit.Rank() {
-		s.attributes = r.attributes
+		s.attributes, s.cause = r.attributes, r.cause
 	}
 	stages := map[string][]sentAttempt{}
 	for _, a := range r.Attempts {
-		stages[a.Stage] = append(stages[a.Stage], sentAttempt{
-			number: a.Number, start: a.Start,
-			ended: a.Status != semconv.StatusAbandoned || (a.sent != nil && a.sent.ended),
-		})
+		stages[a.Stage] = append(stages[a.Stage], a.remember())
 	}
 	for stage, sent := range stages {
 		s.attempts[stage] = sent
@@ -65,6 +71,14 @@ func (m *memory) put(r *Run, earlier *settled, now time.Time) {
 	for len(m.queue) > m.max {
 		m.drop()
 	}
+}
+
+// remember is what stays known of an attempt; one that left complete stays as it left.
+func (a *Attempt) remember() sentAttempt {
+	if a.sent != nil && !a.leaves() {
+		return *a.sent
+	}
+	return sentAttempt{number: a.Number, start: a.Start, end: a.End, ended: a.Status != semconv.StatusAbandoned, wide: a.wide()}
 }
 
 func (m *memory) expire(now time.Time) {

@@ -28,6 +28,8 @@ func Spans(runs []*Run) ptrace.Traces {
 		}
 		r.write(spans)
 	}
+	// Of a run that said nothing new, nothing is left.
+	td.ResourceSpans().RemoveIf(func(rs ptrace.ResourceSpans) bool { return rs.ScopeSpans().At(0).Spans().Len() == 0 })
 	return td
 }
 
@@ -94,13 +96,18 @@ func (r *Run) writeRun(span ptrace.Span) {
 	if r.ParentID != "" && r.Parent.IsZero() {
 		r.linkParent(span)
 	}
+	if !r.late.parent.IsZero() {
+		link := span.Links().AppendEmpty()
+		link.SetTraceID(pcommon.TraceID(r.late.trace))
+		link.SetSpanID(pcommon.SpanID(r.late.parent))
+	}
 	setStatus(span, r.Status)
 }
 
 // linkParent ties a child to its parent run: as a child span in the same trace, else by a link.
 func (r *Run) linkParent(span ptrace.Span) {
 	parent := pcommon.SpanID(semconv.RunSpanID(r.ParentID))
-	if r.ParentTrace == r.Trace {
+	if r.ParentTrace == r.Trace && !r.lateParent {
 		span.SetParentSpanID(parent)
 		return
 	}

@@ -50,11 +50,12 @@ func (d *Decoder) Decode(body []byte, lines bool, dst plog.LogRecordSlice) (reje
 				return d.one(nil, v, 1, len(body), dst), d.conv.repairs
 			}
 			for i, item := range v.GetArray() {
-				rejected = d.one(rejected, item, i+1, 0, dst)
+				rejected = d.one(rejected, item, i+1, d.conv.size(item), dst)
 			}
 			return rejected, d.conv.repairs
 		}
 		// More than one value: JSON lines that were not declared as such.
+		d.conv.repairs = 0
 	}
 	for n := 1; len(body) > 0; n++ {
 		line, rest, _ := bytes.Cut(body, []byte{'\n'})

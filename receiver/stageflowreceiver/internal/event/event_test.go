@@ -184,6 +184,14 @@ not json
 	assert.Equal(t, []int{2, 3, 5, 6, 8}, lines)
 }
 
+func TestALongElementTakesNoOtherWithIt(t *testing.T) {
+	var d Decoder
+	dst := newRecords()
+	rejected, _ := d.Decode([]byte(`[{"type":"a"},{"type":"long","data":{"s":"`+strings.Repeat("x", MaxSize)+`"}},{"type":"b"}]`), false, dst)
+	assert.Equal(t, []Rejection{{2, ErrTooLarge}}, rejected)
+	assert.Equal(t, 2, dst.Len())
+}
+
 func TestBodies(t *testing.T) {
 	tests := []struct {
 		name, body string

@@ -28,6 +28,12 @@ type converter struct {
 	scratch []byte
 }
 
+// size is the length of a value that was read as part of a larger text.
+func (c *converter) size(v *fastjson.Value) int {
+	c.scratch = v.MarshalTo(c.scratch[:0])
+	return len(c.scratch)
+}
+
 func (c *converter) object(obj *fastjson.Object, dst pcommon.Map, depth int) {
 	if obj.Len() > manyKeys {
 		raw := make(map[string]any, obj.Len())
