@@ -48,7 +48,7 @@ bench: ## run the benchmarks
 
 .PHONY: generate
 generate: ## run the code generators
-	@go generate $(PACKAGES)
+	@go generate ./...
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## lint both modules
