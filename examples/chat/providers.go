@@ -17,7 +17,7 @@ import (
 )
 
 // callTimeout is how long a provider may take.
-const callTimeout = 100 * time.Millisecond
+const callTimeout = 500 * time.Millisecond
 
 // apiError is what a provider's HTTP error becomes. The method StatusCode is all that the error summary needs.
 type apiError struct {
