@@ -32,6 +32,8 @@ type Config struct {
 type RunsConfig struct {
 	// Settle is how long a run that told its end waits for stragglers. Default 1s.
 	Settle time.Duration `mapstructure:"settle"`
+	// FlushAfter is how long a run that goes on keeps what has finished; then it is sent. Default 60s.
+	FlushAfter time.Duration `mapstructure:"flush_after"`
 	// IdleTimeout is the silence after which a run with nothing open is taken to have ended. Default 5m.
 	IdleTimeout time.Duration `mapstructure:"idle_timeout"`
 	// AbandonAfter is the silence after which a run with something open is given up. Default 15m.
@@ -53,6 +55,7 @@ func createDefaultConfig() component.Config {
 		Events:    configoptional.Default(events),
 		Runs: RunsConfig{
 			Settle:       time.Second,
+			FlushAfter:   time.Minute,
 			IdleTimeout:  5 * time.Minute,
 			AbandonAfter: 15 * time.Minute,
 			MaxActive:    100_000,
@@ -78,7 +81,7 @@ func (r *RunsConfig) validate() error {
 	for _, d := range []struct {
 		key   string
 		value time.Duration
-	}{{"settle", r.Settle}, {"idle_timeout", r.IdleTimeout}, {"abandon_after", r.AbandonAfter}} {
+	}{{"settle", r.Settle}, {"flush_after", r.FlushAfter}, {"idle_timeout", r.IdleTimeout}, {"abandon_after", r.AbandonAfter}} {
 		if d.value <= 0 {
 			errs = errors.Join(errs, fmt.Errorf("runs::%s is %s: it must be above 0", d.key, d.value))
 		}

@@ -36,7 +36,7 @@ func TestConfig(t *testing.T) {
 	require.NoError(t, err)
 	assert.False(t, cfg.hasOTLP())
 	assert.Equal(t, "localhost:4319", cfg.Events.Get().NetAddr.Endpoint)
-	assert.Equal(t, RunsConfig{Settle: time.Second, IdleTimeout: 5 * time.Minute, AbandonAfter: 15 * time.Minute, MaxActive: 100_000}, cfg.Runs)
+	assert.Equal(t, RunsConfig{Settle: time.Second, FlushAfter: time.Minute, IdleTimeout: 5 * time.Minute, AbandonAfter: 15 * time.Minute, MaxActive: 100_000}, cfg.Runs)
 
 	cfg, err = load(t, "stageflow/all")
 	require.NoError(t, err)
@@ -44,7 +44,7 @@ func TestConfig(t *testing.T) {
 	assert.Equal(t, "0.0.0.0:4318", cfg.Protocols.HTTP.Get().ServerConfig.NetAddr.Endpoint)
 	assert.Equal(t, "0.0.0.0:4319", cfg.Events.Get().NetAddr.Endpoint)
 	assert.EqualValues(t, 1048576, cfg.Events.Get().MaxRequestBodySize)
-	assert.Equal(t, RunsConfig{Settle: 2 * time.Second, IdleTimeout: time.Minute, AbandonAfter: 10 * time.Minute, MaxActive: 500}, cfg.Runs)
+	assert.Equal(t, RunsConfig{Settle: 2 * time.Second, FlushAfter: 30 * time.Second, IdleTimeout: time.Minute, AbandonAfter: 10 * time.Minute, MaxActive: 500}, cfg.Runs)
 }
 
 func TestWrongConfigTellsAllItsProblems(t *testing.T) {
@@ -52,6 +52,7 @@ func TestWrongConfigTellsAllItsProblems(t *testing.T) {
 		"stageflow/nothing": {"set at least one of protocols::grpc, protocols::http, events"},
 		"stageflow/nonsense": {
 			"runs::settle is 0s: it must be above 0",
+			"runs::flush_after is -1s: it must be above 0",
 			"runs::abandon_after is 1m0s: it must not be below runs::idle_timeout, which is 20m0s",
 			"runs::max_active is -1: it must be above 0",
 		},

@@ -48,7 +48,7 @@ func newCore(cfg *Config, set receiver.Settings) (*core, error) {
 // Start opens the inputs last, so that whatever comes in finds everything behind it ready.
 func (c *core) Start(ctx context.Context, host component.Host) error {
 	assembler := assembly.New(assembly.Settings{
-		Settle: c.cfg.Runs.Settle, IdleTimeout: c.cfg.Runs.IdleTimeout,
+		Settle: c.cfg.Runs.Settle, FlushAfter: c.cfg.Runs.FlushAfter, IdleTimeout: c.cfg.Runs.IdleTimeout,
 		AbandonAfter: c.cfg.Runs.AbandonAfter, MaxActive: c.cfg.Runs.MaxActive,
 	})
 	c.intake = &intake{

@@ -5,6 +5,8 @@ package assembly
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +19,8 @@ import (
 type Settings struct {
 	// Settle is how long a run that told its end waits for stragglers.
 	Settle time.Duration
+	// FlushAfter is how long a run that goes on keeps what has finished; then it is sent, and so again and again.
+	FlushAfter time.Duration
 	// IdleTimeout is the silence after which a run with nothing open has ended.
 	IdleTimeout time.Duration
 	// AbandonAfter is the silence after which a run with something open is given up.
@@ -95,7 +99,10 @@ func (a *Assembler) add(f Fact, now time.Time) {
 	r := a.active[f.RunID]
 	if r == nil {
 		r = newRun(f.RunID)
-		r.earlier = a.settled.get(f.RunID)
+		r.flushAt = now.Add(a.set.FlushAfter)
+		if r.earlier = a.settled.get(f.RunID); r.earlier != nil {
+			r.left = maps.Clone(r.earlier.attempts)
+		}
 		a.active[f.RunID] = r
 		a.deadlines.push(r)
 	}
@@ -127,6 +134,15 @@ func (a *Assembler) addOrphan(f Fact) {
 
 // deadline is when the run should be looked at again.
 func (a *Assembler) deadline(r *run) time.Time {
+	over := a.overAt(r)
+	if r.flushAt.Before(over) {
+		return r.flushAt
+	}
+	return over
+}
+
+// overAt is when the run is over, unless something comes before or is still open.
+func (a *Assembler) overAt(r *run) time.Time {
 	if !r.ended.IsZero() {
 		return r.ended.Add(a.set.Settle)
 	}
@@ -137,14 +153,22 @@ func (a *Assembler) deadline(r *run) time.Time {
 	return r.arrived.Add(a.set.IdleTimeout)
 }
 
-// Due takes out the runs that are over at now. With all, also runs that told their end but still wait for
-// stragglers. They are remembered as settled.
+// Due takes out the runs that are over at now, and what has finished of those that go on for long. With all, also
+// runs that told their end but still wait for stragglers. What was over is remembered as settled.
 func (a *Assembler) Due(now time.Time, all bool) []*Run {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.settled.expire(now)
 	var due []*Run
 	for r := a.deadlines.first(); r != nil && !r.deadline.After(now); r = a.deadlines.first() {
+		if !r.flushAt.After(now) && a.overAt(r).After(now) {
+			if out := r.flush(a.traceOf); out != nil {
+				due = append(due, out)
+			}
+			r.flushAt = now.Add(a.set.FlushAfter)
+			a.deadlines.set(r, a.deadline(r))
+			continue
+		}
 		if wait := r.arrived.Add(a.set.AbandonAfter); wait.After(now) && r.ended.IsZero() && r.earlier == nil && len(r.ends) == 0 {
 			if r.resolve(a.traceOf).EndKind == semconv.EndAbandoned {
 				a.deadlines.set(r, wait)
@@ -166,6 +190,7 @@ func (a *Assembler) Due(now time.Time, all bool) []*Run {
 // settle resolves a run, remembers it and forgets its facts.
 func (a *Assembler) settle(r *run, now time.Time) *Run {
 	out := r.resolve(a.traceOf)
+	out.Calls = slices.DeleteFunc(out.Calls, func(c *Call) bool { return r.leftCalls[c.ID] })
 	if r.earlier != nil {
 		out.Sent = len(r.ends) == 0 || out.EndKind.Rank() <= r.earlier.end.Rank()
 		out.Revised = !out.Sent

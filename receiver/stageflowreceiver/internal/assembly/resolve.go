@@ -68,11 +68,7 @@ func (r *run) resolve(parentTrace func(runID string) semconv.TraceID) *Run {
 		out.ParentTrace = parentTrace(out.ParentID)
 	}
 	for _, name := range r.stageNames() {
-		var sent []sentAttempt
-		if r.earlier != nil {
-			sent = r.earlier.attempts[name]
-		}
-		out.Attempts = append(out.Attempts, resolveAttempts(name, r.stages[name], sent)...)
+		out.Attempts = append(out.Attempts, resolveAttempts(name, r.stages[name], r.left[name])...)
 	}
 	r.resolveCalls(out)
 	r.resolveEnd(out)
@@ -83,9 +79,7 @@ func (r *run) resolve(parentTrace func(runID string) semconv.TraceID) *Run {
 // stageNames are the stages that facts tell of, and those whose spans have left: late calls may hang under them.
 func (r *run) stageNames() []string {
 	names := slices.Collect(maps.Keys(r.stages))
-	if r.earlier != nil {
-		names = slices.AppendSeq(names, maps.Keys(r.earlier.attempts))
-	}
+	names = slices.AppendSeq(names, maps.Keys(r.left))
 	slices.Sort(names)
 	return slices.Compact(names)
 }

@@ -43,6 +43,10 @@ type run struct {
 	index int
 	// earlier is set when the run had settled before and this is what came later.
 	earlier *settled
+	// flushAt is when what has finished of a run that goes on is sent; left and leftCalls are what has left so.
+	flushAt   time.Time
+	left      map[string][]sentAttempt
+	leftCalls map[string]bool
 }
 
 // call gathers the facts of one provider call.

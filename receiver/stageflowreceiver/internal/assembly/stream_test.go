@@ -73,7 +73,7 @@ type stream struct {
 	calls map[string]string
 }
 
-var testSettings = Settings{Settle: time.Second, IdleTimeout: 5 * time.Minute, AbandonAfter: 15 * time.Minute, MaxActive: 1000}
+var testSettings = Settings{Settle: time.Second, FlushAfter: time.Hour, IdleTimeout: 5 * time.Minute, AbandonAfter: 15 * time.Minute, MaxActive: 1000}
 
 func newStream(lines ...string) *stream {
 	s := &stream{Assembler: New(testSettings), now: base.Add(time.Hour), calls: map[string]string{}}
