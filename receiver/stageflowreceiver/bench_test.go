@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
 	"github.com/stageflow/otelcol-stageflow/internal/captures"
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/metadata"
 )
 
@@ -49,7 +50,7 @@ func BenchmarkIntake(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	for i := 0; b.Loop(); i++ {
 		c.intake.seen = newSeen(seenPerGeneration)
-		records, _ := server.decode(b.Context(), body, true)
+		records, _ := server.decode(b.Context(), body, true, event.Request{})
 		if err := c.intake.take(b.Context(), records); err != nil {
 			b.Fatal(err)
 		}
@@ -78,7 +79,7 @@ func BenchmarkSettle(b *testing.B) {
 	}
 	body := []byte(strings.Join(lines, "\n"))
 	c, server := newNopReceiver(b)
-	read, _ := server.decode(b.Context(), body, true)
+	read, _ := server.decode(b.Context(), body, true, event.Request{})
 	clock := time.Now()
 	c.settler.now = func() time.Time { return clock }
 	c.intake.now = c.settler.now

@@ -29,6 +29,13 @@ import (
 // EventsPath is where events are posted.
 const EventsPath = "/v1/events"
 
+// The headers by which a sender that does not number its events names its requests: a request that is sent again with
+// the same two is known again, line by line.
+const (
+	SinkIDHeader   = "X-Stageflow-Sink-Id"
+	BatchSeqHeader = "X-Stageflow-Batch-Seq"
+)
+
 // maxRejected bounds the bad lines that an answer lists one by one; the rest are only counted.
 const maxRejected = 1000
 
@@ -111,7 +118,8 @@ func (s *eventsServer) post(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	mediaType, _, _ := mime.ParseMediaType(req.Header.Get("Content-Type"))
-	records, rejected := s.decode(req.Context(), body, mediaType == "application/x-ndjson")
+	from := event.Request{SinkID: req.Header.Get(SinkIDHeader), BatchSeq: req.Header.Get(BatchSeqHeader)}
+	records, rejected := s.decode(req.Context(), body, mediaType == "application/x-ndjson", from)
 	accepted := records.LogRecordCount()
 
 	result := answer{Accepted: accepted, Rejected: make([]rejectedLine, 0, min(len(rejected), maxRejected))}
@@ -142,9 +150,10 @@ func (s *eventsServer) post(w http.ResponseWriter, req *http.Request) {
 }
 
 // decode reads the body into records, one resource for each service that events name.
-func (s *eventsServer) decode(ctx context.Context, body []byte, lines bool) (plog.Logs, []event.Rejection) {
+func (s *eventsServer) decode(ctx context.Context, body []byte, lines bool, from event.Request) (plog.Logs, []event.Rejection) {
 	decoder := s.decoders.Get().(*event.Decoder)
 	defer s.decoders.Put(decoder)
+	decoder.From = from
 	read := plog.NewLogRecordSlice()
 	rejected, repairs := decoder.Decode(body, lines, read)
 	if repairs > 0 {

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -225,7 +226,7 @@ func TestRepairsAreCountedOnce(t *testing.T) {
 	r := newTestReceiver(t)
 	w := r.server
 	body := line("custom", "r", 1, `"a":NaN`) + "\n" + line("custom", "r", 2, `"a":-Infinity,"b":"\ud800"`)
-	_, rejected := w.decode(t.Context(), []byte(body), false)
+	_, rejected := w.decode(t.Context(), []byte(body), false, event.Request{})
 	assert.Empty(t, rejected)
 	metadatatest.AssertEqualReceiverStageflowRepairedValues(t, r.telemetry, []metricdata.DataPoint[int64]{{Value: 3}}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 }
@@ -305,4 +306,24 @@ func TestSeen(t *testing.T) {
 	assert.Equal(t, []bool{false, false}, add(3, first), "one or two generations are known")
 	assert.Equal(t, []bool{true, false}, add(1, first))
 	assert.LessOrEqual(t, len(s.young)+len(s.old), 4)
+}
+
+// Two events that read the same and tell no time are two; the same request again is the same two.
+func TestANumberedRequestIsKnownAgain(t *testing.T) {
+	r := newTestReceiver(t)
+	const body = `{"type":"stream.chunk_dropped","data":{"queue_size":4}}` + "\n" + `{"type":"stream.chunk_dropped","data":{"queue_size":4}}`
+	post := func(batch string) {
+		req := httptest.NewRequest(http.MethodPost, EventsPath, strings.NewReader(body))
+		req.Header.Set(SinkIDHeader, "sink")
+		req.Header.Set(BatchSeqHeader, batch)
+		w := httptest.NewRecorder()
+		r.server.post(w, req)
+		assert.JSONEq(t, `{"accepted":2,"rejected":[]}`, w.Body.String())
+	}
+	post("1")
+	assert.Equal(t, 2, r.logsSink.LogRecordCount())
+	post("1")
+	assert.Equal(t, 2, r.logsSink.LogRecordCount())
+	post("2")
+	assert.Equal(t, 4, r.logsSink.LogRecordCount())
 }

@@ -29,6 +29,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/stageflow/otelcol-stageflow/internal/captures"
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
@@ -84,7 +85,7 @@ func eventLogs(t testing.TB, lines ...string) plog.Logs {
 
 func appendEvents(t testing.TB, ld plog.Logs, body string) {
 	agent := newTestReceiver(t, func(r *testReceiver) { r.traces = nil })
-	records, rejected := agent.server.decode(t.Context(), []byte(body), true)
+	records, rejected := agent.server.decode(t.Context(), []byte(body), true, event.Request{})
 	require.Empty(t, rejected)
 	records.ResourceLogs().MoveAndAppendTo(ld.ResourceLogs())
 }

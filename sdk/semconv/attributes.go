@@ -21,6 +21,9 @@ const (
 	EventSinkIDKey = "stageflow.event.sink_id"
 	// EventSeqKey is the event's number within its sink. Int.
 	EventSeqKey = "stageflow.event.seq"
+	// EventBatchKey stands in for [EventSeqKey] where the sender numbers its requests and not its events: the
+	// request's number and the line in it, "7/2". String.
+	EventBatchKey = "stageflow.event.batch"
 	// EventTraceParentKey is the W3C traceparent of the run that the event belongs to: the run's trace
 	// and the span above the run. The same on every event of one run. String.
 	EventTraceParentKey = "stageflow.event.traceparent"

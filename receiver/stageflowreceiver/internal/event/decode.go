@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/valyala/fastjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -32,8 +33,15 @@ type Rejection struct {
 	Err  error
 }
 
+// Request names a request among its copies: a sender that resends it gives it the same number again. Both parts are
+// empty for senders that number nothing.
+type Request struct{ SinkID, BatchSeq string }
+
 // Decoder turns request bodies into records in wire form. It reuses memory and is not for concurrent use.
 type Decoder struct {
+	// From identifies the request; its events that have no number of their own are numbered by it.
+	From Request
+
 	parser fastjson.Parser
 	conv   converter
 }
@@ -43,11 +51,11 @@ type Decoder struct {
 // and takes no good one with it. repairs counts the values that had to be changed.
 func (d *Decoder) Decode(body []byte, lines bool, dst plog.LogRecordSlice) (rejected []Rejection, repairs int) {
 	d.conv.repairs = 0
-	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
-	if !lines && len(body) > 0 {
-		if v, err := d.parse(body); err == nil {
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
+	if whole := bytes.TrimSpace(body); !lines && len(whole) > 0 {
+		if v, err := d.parse(whole); err == nil {
 			if v.Type() != fastjson.TypeArray {
-				return d.one(nil, v, 1, len(body), dst), d.conv.repairs
+				return d.one(nil, v, 1, len(whole), dst), d.conv.repairs
 			}
 			for i, item := range v.GetArray() {
 				rejected = d.one(rejected, item, i+1, d.conv.size(item), dst)
@@ -92,8 +100,25 @@ func (d *Decoder) one(rejected []Rejection, v *fastjson.Value, line, size int, d
 	if typ == nil || typ.Type() != fastjson.TypeString {
 		return append(rejected, Rejection{line, errNoType})
 	}
-	d.conv.record(obj, dst.AppendEmpty())
+	lr := dst.AppendEmpty()
+	d.conv.record(obj, lr)
+	d.number(lr, line)
 	return rejected
+}
+
+// number identifies an event by its request and its place in it, if it does not identify itself.
+func (d *Decoder) number(lr plog.LogRecord, line int) {
+	if d.From.SinkID == "" || d.From.BatchSeq == "" {
+		return
+	}
+	attrs := lr.Attributes()
+	if _, numbered := attrs.Get(semconv.EventSeqKey); numbered {
+		return
+	}
+	if sink, found := attrs.GetOrPutEmpty(semconv.EventSinkIDKey); !found {
+		sink.SetStr(d.From.SinkID)
+	}
+	attrs.PutStr(semconv.EventBatchKey, d.From.BatchSeq+"/"+strconv.Itoa(line))
 }
 
 // parse tries the bytes as they are and, because most are fine, repairs only what does not parse, or parses to
@@ -152,6 +177,11 @@ func (c *converter) record(obj *fastjson.Object, lr plog.LogRecord) {
 		case "traceparent":
 			if v.Type() == fastjson.TypeString {
 				attrs.PutStr(semconv.EventTraceParentKey, c.text(v.GetStringBytes()))
+				return
+			}
+		case "sink_batch":
+			if v.Type() == fastjson.TypeString {
+				attrs.PutStr(semconv.EventBatchKey, c.text(v.GetStringBytes()))
 				return
 			}
 		}

@@ -23,7 +23,7 @@ func (e Event) AppendJSON(b []byte) []byte {
 	b = e.AppendData(b)
 	attrs := e.Record.Attributes()
 	for _, member := range [...]struct{ name, key string }{
-		{"sink_id", semconv.EventSinkIDKey}, {"seq", semconv.EventSeqKey}, {"traceparent", semconv.EventTraceParentKey},
+		{"sink_id", semconv.EventSinkIDKey}, {"seq", semconv.EventSeqKey}, {"sink_batch", semconv.EventBatchKey}, {"traceparent", semconv.EventTraceParentKey},
 	} {
 		if v, ok := attrs.Get(member.key); ok {
 			b = appendMember(b, member.name, v)

@@ -274,6 +274,31 @@ func TestKeys(t *testing.T) {
 	assert.False(t, ok, "three equal drops without time or run are three drops")
 }
 
+func TestRequestsThatAreNumberedNumberTheirEvents(t *testing.T) {
+	const body = "\n" + `{"type":"x"}` + "\n" + `{"type":"x"}` + "\n" + `{"type":"x","sink_id":"own","seq":1}`
+	keys := func(from Request) []Key {
+		d := Decoder{From: from}
+		dst := newRecords()
+		rejected, _ := d.Decode([]byte(body), true, dst)
+		require.Empty(t, rejected)
+		var out []Key
+		for _, lr := range dst.All() {
+			assertSame(t, lr, decodeOne(t, open(lr).AppendJSON(nil)), []byte(body))
+			key, ok := open(lr).Key()
+			require.True(t, ok)
+			out = append(out, key)
+		}
+		return out
+	}
+	seven := keys(Request{"s", "7"})
+	assert.Equal(t, seven, keys(Request{"s", "7"}), "sent again")
+	assert.NotEqual(t, seven[0], seven[1], "two lines are two events, though they read the same")
+	eight := keys(Request{"s", "8"})
+	assert.NotEqual(t, seven[0], eight[0])
+	assert.NotEqual(t, seven[0], keys(Request{"t", "7"})[0])
+	assert.Equal(t, seven[2], eight[2], "an event's own number comes first")
+}
+
 func TestRecordsOverOTLPAreRepairedAlike(t *testing.T) {
 	lr := plog.NewLogRecord()
 	lr.SetEventName("stageflow.event")

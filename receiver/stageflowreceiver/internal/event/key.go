@@ -17,13 +17,16 @@ import (
 // Key identifies an event among its copies.
 type Key uint64
 
-// Key is the same for every copy of an event: its sink and number where it has them, else a digest of its type,
-// data and own time. ok is false when nothing tells two events apart: no number, no time and no run.
+// Key is the same for every copy of an event: its sink and number where it has them, else the number of its request
+// and its place in it, else a digest of its type, data and own time. ok is false when nothing tells two events apart: no number, no time and no run.
 func (e Event) Key() (key Key, ok bool) {
 	attrs := e.Record.Attributes()
 	if sink, found := attrs.Get(semconv.EventSinkIDKey); found {
 		if seq, found := attrs.Get(semconv.EventSeqKey); found && seq.Type() == pcommon.ValueTypeInt {
 			return Key(pdatautil.Hash64(pdatautil.WithString(sink.AsString()), pdatautil.WithValue(seq))), true
+		}
+		if batch, found := attrs.Get(semconv.EventBatchKey); found {
+			return Key(pdatautil.Hash64(pdatautil.WithString(sink.AsString()), pdatautil.WithValue(batch))), true
 		}
 	}
 	t := e.Record.Timestamp()
