@@ -11,13 +11,15 @@ import (
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
-// maxJoins bounds the provider calls whose start is remembered.
+// maxJoins bounds the provider calls whose start is remembered, and the tool calls whose run is.
 const maxJoins = 100_000
 
 // joins remembers the starts of provider calls: the end of a call repeats neither run nor operation nor provider
-// (catalogue 2.1).
+// (catalogue 2.1). Of tool calls it remembers the run, which on each of their events may be null (1.7).
 type joins struct {
 	byCallID *lru.Cache[string, callStart]
+	// byActionID has the runs of tool calls.
+	byActionID *lru.Cache[string, string]
 }
 
 // callStart is what the start of a call says and its end may not.
@@ -38,12 +40,13 @@ var joinedKeys = []string{
 }
 
 func newJoins() *joins {
-	cache, _ := lru.New[string, callStart](maxJoins) // fails only on a size of zero
-	return &joins{byCallID: cache}
+	calls, _ := lru.New[string, callStart](maxJoins) // fails only on a size of zero
+	actions, _ := lru.New[string, string](maxJoins)
+	return &joins{byCallID: calls, byActionID: actions}
 }
 
-// runOf is the run of an event: its own, the one of the call it ends, or one made up for a whole run that has no
-// id. It is "" when nothing tells.
+// runOf is the run of an event: its own, the one of the call it ends or of the tool call it is about, or one made up
+// for a whole run that has no id. It is "" when nothing tells.
 func (j *joins) runOf(e event.Event) string {
 	if id := e.RunID(); id != "" {
 		return id
@@ -54,6 +57,10 @@ func (j *joins) runOf(e event.Event) string {
 		return start.runID
 	case semconv.EventWideRun:
 		return e.AnonymousRunID()
+	}
+	if e.OfTool() {
+		runID, _ := j.byActionID.Get(e.ActionID())
+		return runID
 	}
 	return ""
 }
@@ -85,5 +92,12 @@ func (j *joins) complete(e event.Event, runID string, attrs pcommon.Map) {
 				a.value.CopyTo(v)
 			}
 		}
+	}
+}
+
+// keepAction remembers the run of a tool call.
+func (j *joins) keepAction(e event.Event, runID string) {
+	if id := e.ActionID(); id != "" && runID != "" {
+		j.byActionID.Add(id, runID)
 	}
 }

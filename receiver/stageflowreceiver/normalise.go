@@ -43,6 +43,15 @@ func (in *intake) normalise(e event.Event, runID string, arrival pcommon.Timesta
 		if id := e.CallID(); id != "" && runID != "" {
 			span = semconv.CallSpanID(runID, id)
 		}
+	default:
+		if !e.OfTool() {
+			break
+		}
+		in.joins.keepAction(e, runID)
+		status = normaliseTool(e, attrs)
+		if id := e.ActionID(); id != "" && runID != "" {
+			span = semconv.ToolSpanID(runID, id)
+		}
 	}
 	if runID != "" {
 		in.correlate(e, runID, span)
@@ -55,8 +64,8 @@ func (in *intake) normalise(e event.Event, runID string, arrival pcommon.Timesta
 	}
 }
 
-// correlate sets the record's trace and span: of the run, and of the stage attempt or call it is about where that
-// is known before the run has settled.
+// correlate sets the record's trace and span: of the run, and of the stage attempt, call or tool call it is about
+// where that is known before the run has settled.
 func (in *intake) correlate(e event.Event, runID string, span semconv.SpanID) {
 	trace, _ := e.TraceContext()
 	if trace.IsZero() {
@@ -134,9 +143,38 @@ func normaliseCall(e event.Event, attrs pcommon.Map) semconv.Status {
 	if e.CallID() == "" {
 		attrs.Remove(semconv.CallIDKey)
 	}
-	if ms, ok := e.Double("latency_ms"); ok && ms >= 0 && e.Record.Timestamp() != 0 {
+	putStart(e, "latency_ms", attrs)
+	return status
+}
+
+// putStart writes the start that an end tells by its duration.
+func putStart(e event.Event, duration string, attrs pcommon.Map) {
+	if ms, ok := e.Double(duration); ok && ms >= 0 && e.Record.Timestamp() != 0 {
 		if d := pcommon.Timestamp(ms * float64(time.Millisecond)); d < e.Record.Timestamp() {
 			putTime(attrs, e.Record.Timestamp()-d)
+		}
+	}
+}
+
+// normaliseTool returns how the event went, for the record's severity: the undoing of a tool call may fail, although
+// the call itself completed.
+func normaliseTool(e event.Event, attrs pcommon.Map) semconv.Status {
+	status := e.ToolStatus()
+	attrs.PutStr(semconv.ToolStatusKey, string(status))
+	if e.ActionID() == "" {
+		attrs.Remove(semconv.GenAIToolCallIDKey)
+	}
+	switch e.Name {
+	case semconv.EventToolEnded:
+		putStart(e, "duration_ms", attrs)
+	case semconv.EventToolUndoFailed:
+		return semconv.StatusFailed
+	case semconv.EventApprovalDecided:
+		if decision := e.ApprovalDecision(); decision != "" {
+			attrs.PutStr(semconv.ApprovalDecisionKey, decision)
+		}
+		if status == semconv.StatusSkipped {
+			attrs.PutStr(semconv.ToolReasonKey, semconv.ToolReasonApprovalDenied)
 		}
 	}
 	return status

@@ -51,15 +51,21 @@ const (
 	GenAIWorkflowNameKey  = "gen_ai.workflow.name"
 	GenAIInputTokensKey   = "gen_ai.usage.input_tokens"
 	GenAIOutputTokensKey  = "gen_ai.usage.output_tokens"
+	GenAIToolNameKey      = "gen_ai.tool.name"
+	// GenAIToolCallIDKey holds the framework's action_id. String.
+	GenAIToolCallIDKey = "gen_ai.tool.call.id"
 )
 
-// OperationInvokeWorkflow is the gen_ai.operation.name of a run span.
-const OperationInvokeWorkflow = "invoke_workflow"
+// OperationInvokeWorkflow is the gen_ai.operation.name of a run span, OperationExecuteTool that of a tool call's.
+const (
+	OperationInvokeWorkflow = "invoke_workflow"
+	OperationExecuteTool    = "execute_tool"
+)
 
 // ErrorTypeOther is the error.type of a failure whose type nobody told (semantic conventions, error.type).
 const ErrorTypeOther = "_OTHER"
 
-// Attributes of runs, stages and provider calls.
+// Attributes of runs, stages, provider calls and tool calls.
 const (
 	RunIDKey            = "stageflow.run.id"
 	RunStatusKey        = "stageflow.run.status"
@@ -100,6 +106,23 @@ const (
 	// CallCostKey is what the call cost, in US dollars. Double.
 	CallCostKey = "stageflow.call.cost_usd"
 
+	// ToolStatusKey is running, completed, failed, skipped (it was denied, see [ToolReasonKey]) or abandoned. String.
+	ToolStatusKey = "stageflow.tool.status"
+	// ToolReasonKey says why a tool call was denied; [ToolReasonApprovalDenied] when a person denied it. String.
+	ToolReasonKey = "stageflow.tool.reason"
+	// ToolBehaviorKey is the execution mode that the tool was called in. String.
+	ToolBehaviorKey = "stageflow.tool.behavior"
+	// ToolAllowedBehaviorsKey lists the execution modes that the tool may be called in. String slice.
+	ToolAllowedBehaviorsKey = "stageflow.tool.allowed_behaviors"
+	// ToolDurationKey is the duration that the tool's end told, or its undoing, in milliseconds. Double.
+	ToolDurationKey = "stageflow.tool.duration_ms"
+
+	ApprovalIDKey = "stageflow.approval.id"
+	// ApprovalDecisionKey is approved or denied. String.
+	ApprovalDecisionKey  = "stageflow.approval.decision"
+	ApprovalDecidedByKey = "stageflow.approval.decided_by"
+	ApprovalMessageKey   = "stageflow.approval.message"
+
 	RequestIDKey     = "stageflow.request.id"
 	CorrelationIDKey = "stageflow.correlation.id"
 	OrgIDKey         = "stageflow.org.id"
@@ -111,6 +134,10 @@ const (
 	// DataPrefix goes before the name of a data field that has no attribute of its own.
 	DataPrefix = "stageflow.data."
 )
+
+// ToolReasonApprovalDenied is the stageflow.tool.reason of a tool call that a person denied: the framework tells
+// that by the decision alone.
+const ToolReasonApprovalDenied = "approval_denied"
 
 // What went wrong, written by the errorsummary processor; a code that came with the event is kept.
 const (

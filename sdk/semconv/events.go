@@ -12,7 +12,7 @@ const EventNamePrefix = "stageflow."
 // framework's own type (which may hold stage names) is in [EventTypeKey].
 type EventName string
 
-// The events that runs, stages and provider calls are assembled from.
+// The events that runs, stages, provider calls and tool calls are assembled from.
 const (
 	EventRunStarted         EventName = "stageflow.run.started"
 	EventRunEnded           EventName = "stageflow.run.ended"
@@ -26,6 +26,19 @@ const (
 	EventWideRun            EventName = "stageflow.wide.run"
 	EventCallStarted        EventName = "stageflow.provider_call.started"
 	EventCallEnded          EventName = "stageflow.provider_call.ended"
+
+	EventToolRequested     EventName = "stageflow.tool.requested"
+	EventToolInvoked       EventName = "stageflow.tool.invoked"
+	EventToolStarted       EventName = "stageflow.tool.started"
+	EventToolUpdated       EventName = "stageflow.tool.updated"
+	EventToolEnded         EventName = "stageflow.tool.ended"
+	EventToolDenied        EventName = "stageflow.tool.denied"
+	EventToolUndone        EventName = "stageflow.tool.undone"
+	EventToolUndoFailed    EventName = "stageflow.tool.undo_failed"
+	EventToolUnresolved    EventName = "stageflow.tool.unresolved"
+	EventApprovalRequested EventName = "stageflow.approval.requested"
+	EventApprovalDecided   EventName = "stageflow.approval.decided"
+
 	// EventBreakerTransition tells a change of state of an SDK's own circuit breaker.
 	EventBreakerTransition EventName = "stageflow.breaker.transition"
 	// EventOther is any event whose type is not in [EventTypes].
@@ -62,6 +75,18 @@ var EventTypes = map[string]EventName{
 	"provider_call.started":    EventCallStarted,
 	"provider_call.ended":      EventCallEnded,
 	"breaker.transition":       EventBreakerTransition,
+	"tool.requested":           EventToolRequested,
+	"tool.invoked":             EventToolInvoked,
+	"tool.started":             EventToolStarted,
+	"tool.updated":             EventToolUpdated,
+	"tool.completed":           EventToolEnded,
+	"tool.failed":              EventToolEnded,
+	"tool.denied":              EventToolDenied,
+	"tool.undone":              EventToolUndone,
+	"tool.undo_failed":         EventToolUndoFailed,
+	"tool.unresolved":          EventToolUnresolved,
+	"approval.requested":       EventApprovalRequested,
+	"approval.decided":         EventApprovalDecided,
 
 	"pipeline.created":              "stageflow.run.created",
 	"stage.retry_scheduled":         "stageflow.stage.retry_scheduled",
@@ -71,18 +96,6 @@ var EventTypes = map[string]EventName{
 	"guard_retry.scheduled":         "stageflow.guard_retry.scheduled",
 	"guard_retry.exhausted":         "stageflow.guard_retry.exhausted",
 	"guard_retry.recovered":         "stageflow.guard_retry.recovered",
-	"tool.requested":                "stageflow.tool.requested",
-	"tool.invoked":                  "stageflow.tool.invoked",
-	"tool.started":                  "stageflow.tool.started",
-	"tool.updated":                  "stageflow.tool.updated",
-	"tool.completed":                "stageflow.tool.ended",
-	"tool.failed":                   "stageflow.tool.ended",
-	"tool.denied":                   "stageflow.tool.denied",
-	"tool.undone":                   "stageflow.tool.undone",
-	"tool.undo_failed":              "stageflow.tool.undo_failed",
-	"tool.unresolved":               "stageflow.tool.unresolved",
-	"approval.requested":            "stageflow.approval.requested",
-	"approval.decided":              "stageflow.approval.decided",
 	"agent.turn.started":            "stageflow.agent.turn_started",
 	"agent.tool.requested":          "stageflow.agent.tool_requested",
 	"agent.tool.started":            "stageflow.agent.tool_started",

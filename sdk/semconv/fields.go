@@ -119,6 +119,38 @@ var CallFields = merge(errorFields, Fields{
 	"cost":              {Key: CallCostKey, Type: Double},
 })
 
+// ToolFields apply to tool calls (catalogue 1.7; the Rust port says tool). What failed comes as the name of an
+// exception's class in error_code, which is no code of ours.
+var ToolFields = merge(errorFields, Fields{
+	"tool_name":         {Key: GenAIToolNameKey},
+	"tool":              {Key: GenAIToolNameKey},
+	"action_id":         {Key: GenAIToolCallIDKey},
+	"error_code":        {Key: ExceptionTypeKey},
+	"reason":            {Key: ToolReasonKey},
+	"behavior":          {Key: ToolBehaviorKey},
+	"allowed_behaviors": {Key: ToolAllowedBehaviorsKey, Type: Any},
+	"duration_ms":       {Key: ToolDurationKey, Type: Double},
+	"stage":             {Key: StageNameKey},
+	"stage_name":        {Key: StageNameKey},
+	"parent_stage_id":   {Key: StageNameKey},
+	"stage_attempt":     {Key: StageAttemptKey, Type: Int},
+})
+
+// ToolUndoFailedFields apply to an undoing that failed: its reason is the name of the exception's class.
+var ToolUndoFailedFields = merge(ToolFields, Fields{
+	"reason": {Key: ExceptionTypeKey},
+})
+
+// ApprovalFields apply to approvals of tool calls. Their request_id is the approval's, not that of the HTTP request
+// as everywhere else.
+var ApprovalFields = merge(ToolFields, Fields{
+	"request_id":       {Key: ApprovalIDKey},
+	"approval_message": {Key: ApprovalMessageKey},
+	"decision":         {Key: ApprovalDecisionKey},
+	"decided_by":       {Key: ApprovalDecidedByKey},
+	"approved":         {}, // the decision as the Rust port tells it
+})
+
 // FieldsOf are the fields particular to an event's kind, beside [CommonFields]; nil for kinds that are only logged.
 func FieldsOf(name EventName) Fields {
 	switch name {
@@ -130,6 +162,13 @@ func FieldsOf(name EventName) Fields {
 		return StageFields
 	case EventCallStarted, EventCallEnded:
 		return CallFields
+	case EventToolUndoFailed:
+		return ToolUndoFailedFields
+	case EventApprovalRequested, EventApprovalDecided:
+		return ApprovalFields
+	case EventToolRequested, EventToolInvoked, EventToolStarted, EventToolUpdated, EventToolEnded, EventToolDenied,
+		EventToolUndone, EventToolUnresolved:
+		return ToolFields
 	}
 	return nil
 }

@@ -3,7 +3,8 @@
 
 // Package assembly makes runs of events. An event becomes one or two facts (fact.go); facts gather in the state of
 // their run, in whatever order they come (run.go, folded.go); when the run is over, its state is resolved into
-// stage attempts, calls and one end (attempts.go, resolve.go), and those become spans (spans.go). The assembler
+// stage attempts, calls of providers and tools, and one end (attempts.go, resolve.go, tools.go), and those become
+// spans (spans.go). The assembler
 // (assembler.go) keeps the runs in flight, decides when one is over, and remembers those that are.
 //
 // Nothing here reads a clock or draws a random number: the same facts always give the same spans.

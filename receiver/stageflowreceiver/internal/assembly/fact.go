@@ -32,6 +32,7 @@ type Fact struct {
 	End     *RunEnd
 	Stage   *StageFact
 	Call    *CallFact
+	Tool    *ToolFact
 	Details []StageFact
 }
 
@@ -116,6 +117,11 @@ func Facts(e event.Event, runID, service string, arrival pcommon.Timestamp) []Fa
 	case semconv.EventCallStarted, semconv.EventCallEnded:
 		call := callFact(e, f.Time, own)
 		f.Call = &call
+	default:
+		if e.OfTool() {
+			tool := toolFact(e, f.Time, own)
+			f.Tool = &tool
+		}
 	}
 	return []Fact{f}
 }

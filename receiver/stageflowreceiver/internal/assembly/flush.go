@@ -4,6 +4,7 @@
 package assembly
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
@@ -36,6 +37,7 @@ func (r *run) flush(parentTrace func(runID string) semconv.TraceID) *Run {
 	}
 	for _, c := range out.Calls {
 		r.leftCalls[c.ID] = true
+		c.attributes = maps.Clone(c.attributes) // the run's own goes on to change while the span is written
 	}
 	return out
 }

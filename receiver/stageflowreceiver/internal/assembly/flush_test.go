@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
 // longRun has settings under which every run goes on for longer than it may keep what has finished.
@@ -48,4 +51,18 @@ func TestWhatLeftEarlyDoesNotComeAgain(t *testing.T) {
 	assert.ElementsMatch(t, []string{"b#1 completed 3..4", "run r completed explicit 1..5"}, told(s.wait(time.Second)))
 	s.add(wide("a", "completed", 1, 2, ""), wide("a", "completed", 6, 7, ""))
 	assert.ElementsMatch(t, []string{"a#2 completed 6..7"}, told(s.wait(time.Second)))
+}
+
+// A flushed run goes on: its spans are written while further events change its state.
+func TestWhatIsFlushedIsACopy(t *testing.T) {
+	s := longRun(wide("a", "completed", 1, 2, ""), callStarted("c", 1.2, `"x":1`), callEnded("c", 1.8, ""))
+	due := s.Due(s.now.Add(time.Minute), false)
+	s.add(callEnded("c", 1.9, `"x":2`))
+	for _, span := range flat(Spans(due)) {
+		if span.Kind() == ptrace.SpanKindClient {
+			assert.Equal(t, "1", attr(span, semconv.DataPrefix+"x"))
+			return
+		}
+	}
+	t.Fatal("no call was flushed")
 }

@@ -124,6 +124,9 @@ func canonicalSpan(t *rapid.T, span ptrace.Span) string {
 	for _, link := range span.Links().All() {
 		text += fmt.Sprint(" link ", link.TraceID(), link.SpanID(), link.Attributes().AsRaw())
 	}
+	for _, note := range span.Events().All() {
+		text += fmt.Sprint(" event ", note.Timestamp(), note.Name(), note.Attributes().AsRaw())
+	}
 	return text
 }
 
@@ -138,7 +141,20 @@ func drawRun(t *rapid.T, id string) []string {
 	attempt := rapid.SampledFrom([]string{"", "", "", `"attempt":1`, `"attempt":2`})
 	keys := rapid.SampledFrom([]string{"", `"data_keys":["reason"]`, `"data_keys":["cancel_reason"]`})
 	call := rapid.SampledFrom([]string{id + "-c1", id + "-c2"})
+	action := rapid.SampledFrom([]string{`"action_id":"` + id + `-t1"`, `"action_id":"` + id + `-t2"`, `"tool":"other","action_id":"` + id + `-t2"`})
 	events := []func(*rapid.T) string{
+		func(t *rapid.T) string {
+			return ev(rapid.SampledFrom([]string{"tool.requested", "tool.invoked", "tool.started", "tool.updated"}).Draw(t, "type"), instant.Draw(t, "at"),
+				join(run, action.Draw(t, "action"), rapid.SampledFrom([]string{"", `"stage":"a"`, `"stage":"b","stage_attempt":2`, `"behavior":"x"`}).Draw(t, "how")))
+		},
+		func(t *rapid.T) string {
+			return ev(rapid.SampledFrom([]string{"tool.completed", "tool.failed", "tool.denied", "tool.unresolved", "tool.undone", "tool.undo_failed"}).Draw(t, "type"), instant.Draw(t, "at"),
+				join(run, action.Draw(t, "action"), rapid.SampledFrom([]string{"", `"output_summary":{"success":false}`, `"error_code":"E"`, `"duration_ms":1.5`, `"original_action_timestamp":"` + stamp(2) + `"`}).Draw(t, "how")))
+		},
+		func(t *rapid.T) string {
+			return ev(rapid.SampledFrom([]string{"approval.requested", "approval.decided"}).Draw(t, "type"), instant.Draw(t, "at"),
+				join(run, action.Draw(t, "action"), rapid.SampledFrom([]string{"", `"decision":"denied"`, `"request_id":"p"`, `"approved":true`}).Draw(t, "how")))
+		},
 		func(t *rapid.T) string {
 			return stage(name.Draw(t, "stage"), "started", instant.Draw(t, "at"), join(run, attempt.Draw(t, "attempt"), extra.Draw(t, "extra")))
 		},

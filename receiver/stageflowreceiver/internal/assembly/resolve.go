@@ -31,11 +31,14 @@ type Run struct {
 	EarlierEnds []RunEnd
 	Attempts    []*Attempt
 	Calls       []*Call
+	Tools       []*Tool
 	// Revised is set when the run's span has left before with a weaker end; Sent when it has left and stays.
 	Revised, Sent bool
 
 	attributes folded
 	cause      pcommon.Map
+	// again is set when this is what came after the run had settled.
+	again bool
 	// late is the trace context, and lateParent tells that the parent run, that became known only after the run's
 	// span had left.
 	late       traceContext
@@ -57,6 +60,7 @@ func (r *run) resolve(parentTrace func(runID string) semconv.TraceID) *Run {
 	out := &Run{
 		ID: r.id, Service: r.service.text(semconv.ServiceNameKey), Trace: r.traceID(), Parent: r.trace.parent,
 		ParentID: r.attributes.text(semconv.RunParentIDKey), attributes: r.attributes, cause: pcommon.NewMap(),
+		again: r.earlier != nil,
 	}
 	if r.earlier != nil && r.earlier.service != semconv.DefaultServiceName {
 		out.Service = r.earlier.service
@@ -71,6 +75,7 @@ func (r *run) resolve(parentTrace func(runID string) semconv.TraceID) *Run {
 		out.Attempts = append(out.Attempts, resolveAttempts(name, r.stages[name], r.left[name])...)
 	}
 	r.resolveCalls(out)
+	r.resolveTools(out)
 	r.resolveEnd(out)
 	r.resolveTimes(out)
 	return out
@@ -94,28 +99,29 @@ func (r *run) resolveCalls(out *Run) {
 		if o.End != 0 && o.End < o.Start {
 			o.End = o.Start
 		}
-		o.Stage = callerOf(c, o, out.Attempts)
+		o.Stage = callerOf(c.stage, c.attempt, o.Start, out.Attempts)
 		out.Calls = append(out.Calls, o)
 	}
 }
 
-// callerOf is the attempt that made a call: the one it names, else the only one that was running when it started.
-func callerOf(c *call, o *Call, attempts []*Attempt) *Attempt {
+// callerOf is the attempt that made a call, of a provider or a tool: the one that it names, else the only one that
+// was running when it started.
+func callerOf(stage string, number int64, start pcommon.Timestamp, attempts []*Attempt) *Attempt {
 	var named, running []*Attempt
 	for _, a := range attempts {
-		if (c.stage != "" && a.Stage != c.stage) || (c.attempt > 0 && a.Number != c.attempt) {
+		if (stage != "" && a.Stage != stage) || (number > 0 && a.Number != number) {
 			continue
 		}
 		named = append(named, a)
-		if a.Start <= o.Start && (a.End == 0 || o.Start <= a.End) {
+		if a.Start <= start && (a.End == 0 || start <= a.End) {
 			running = append(running, a)
 		}
 	}
 	switch {
-	case c.stage != "" && len(named) == 1:
+	case stage != "" && len(named) == 1:
 		return named[0]
-	case c.attempt > 0:
-		return &Attempt{Stage: c.stage, Number: c.attempt} // its events went elsewhere, or are yet to come
+	case number > 0:
+		return &Attempt{Stage: stage, Number: number} // its events went elsewhere, or are yet to come
 	case len(running) == 1:
 		return running[0]
 	}
@@ -137,6 +143,9 @@ func (r *run) resolveEnd(out *Run) {
 	}
 	for _, c := range out.Calls {
 		open = open || c.Status == semconv.StatusRunning
+	}
+	for _, t := range out.Tools {
+		open = open || t.Status == semconv.StatusRunning
 	}
 
 	switch {
@@ -218,8 +227,8 @@ func fillText(dst, src pcommon.Map) {
 	}
 }
 
-// resolveTimes finds the start of the run, the earliest known of: its start event, its first stage or call, its
-// end less the duration told. Then what never ended is closed with the run.
+// resolveTimes finds the start of the run, the earliest known of: its start event, its first stage, provider call or
+// tool call, its end less the duration told. Then what never ended is closed with the run.
 func (r *run) resolveTimes(out *Run) {
 	start := r.first
 	earlier := func(t pcommon.Timestamp) {
@@ -235,6 +244,9 @@ func (r *run) resolveTimes(out *Run) {
 	}
 	for _, c := range out.Calls {
 		earlier(c.Start)
+	}
+	for _, t := range out.Tools {
+		earlier(t.Start)
 	}
 	if len(r.ends) > 0 && r.ends[0].Duration > 0 {
 		earlier(before(out.End, r.ends[0].Duration))
@@ -255,6 +267,12 @@ func (r *run) resolveTimes(out *Run) {
 			c.Status, c.End = semconv.StatusAbandoned, max(out.End, c.Start)
 		}
 	}
+	for _, t := range out.Tools {
+		if t.Status == semconv.StatusRunning {
+			t.Status, t.End = semconv.StatusAbandoned, max(out.End, t.Start)
+		}
+	}
 	slices.SortStableFunc(out.Attempts, func(a, b *Attempt) int { return cmp.Compare(a.Start, b.Start) })
 	slices.SortStableFunc(out.Calls, func(a, b *Call) int { return cmp.Compare(a.Start, b.Start) })
+	slices.SortStableFunc(out.Tools, func(a, b *Tool) int { return cmp.Compare(a.Start, b.Start) })
 }

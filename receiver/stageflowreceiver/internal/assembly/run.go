@@ -17,7 +17,11 @@ import (
 const (
 	maxStageFacts = 10_000
 	maxCalls      = 10_000
+	maxTools      = 10_000
 	maxEnds       = 16
+	// maxNotes bounds the span events of all tool calls of a run, maxNotesOfTool those of one.
+	maxNotes       = 10_000
+	maxNotesOfTool = 128
 )
 
 // run gathers the facts of one run, in any order.
@@ -29,6 +33,8 @@ type run struct {
 	stages     map[string][]StageFact
 	stageFacts int
 	calls      map[string]*call
+	tools      map[string]*tool
+	notes      int
 	// started is set when an event said that the run began.
 	started     bool
 	startedAt   pcommon.Timestamp
@@ -69,7 +75,7 @@ type traceContext struct {
 }
 
 func newRun(id string) *run {
-	return &run{id: id, attributes: folded{}, service: folded{}, stages: map[string][]StageFact{}, calls: map[string]*call{}}
+	return &run{id: id, attributes: folded{}, service: folded{}, stages: map[string][]StageFact{}, calls: map[string]*call{}, tools: map[string]*tool{}}
 }
 
 // add takes a fact. The order of facts does not matter.
@@ -102,6 +108,9 @@ func (r *run) add(f Fact) {
 	}
 	if f.Call != nil {
 		r.addCall(*f.Call, f.Time)
+	}
+	if f.Tool != nil {
+		r.addTool(*f.Tool, f.Time)
 	}
 }
 

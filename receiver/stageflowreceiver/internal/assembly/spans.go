@@ -34,7 +34,7 @@ func Spans(runs []*Run) ptrace.Traces {
 }
 
 func (r *Run) write(spans ptrace.SpanSlice) {
-	spans.EnsureCapacity(spans.Len() + 1 + len(r.Attempts) + len(r.Calls))
+	spans.EnsureCapacity(spans.Len() + 1 + len(r.Attempts) + len(r.Calls) + len(r.Tools))
 	if !r.Sent {
 		r.writeRun(spans.AppendEmpty())
 	}
@@ -45,6 +45,12 @@ func (r *Run) write(spans ptrace.SpanSlice) {
 	}
 	for _, c := range r.Calls {
 		r.writeCall(c, spans.AppendEmpty())
+	}
+	if r.Sent && !r.again {
+		return // the run goes on, and its tool calls leave with it: an undoing may still come
+	}
+	for _, t := range r.Tools {
+		r.writeTool(t, spans.AppendEmpty())
 	}
 }
 
@@ -176,8 +182,9 @@ func setStatus(span ptrace.Span, s semconv.Status) {
 	attrs.Remove(semconv.ExceptionMessageKey)
 }
 
-// setAbandoned marks a run that fell silent, or a call that nobody saw return: not known to have failed, but no
-// success either. Stages are not marked: of a run that told its end, a stage without one may be a lost event.
+// setAbandoned marks a run that fell silent, or a call, of a provider or a tool, that nobody saw return: not known to
+// have failed, but no success either. Stages are not marked: of a run that told its end, a stage without one may be a
+// lost event.
 func setAbandoned(span ptrace.Span) {
 	span.Status().SetCode(ptrace.StatusCodeError)
 	span.Attributes().PutStr(semconv.ErrorTypeKey, string(semconv.StatusAbandoned))

@@ -152,7 +152,7 @@ func told(spans []ptrace.Span) []string {
 	out := make([]string, 0, len(spans))
 	for _, span := range spans {
 		line := nameOfSpan(span) + " " + statusOf(span) + " " + ms(span.StartTimestamp()) + ".." + ms(span.EndTimestamp())
-		if span.Kind() == ptrace.SpanKindClient {
+		if span.Kind() == ptrace.SpanKindClient || attr(span, semconv.ToolStatusKey) != "" {
 			parent, ok := names[span.ParentSpanID()]
 			if !ok {
 				parent = "?"
@@ -168,6 +168,8 @@ func nameOfSpan(span ptrace.Span) string {
 	switch {
 	case span.Kind() == ptrace.SpanKindClient:
 		return "call " + attr(span, semconv.CallIDKey)
+	case attr(span, semconv.ToolStatusKey) != "":
+		return "tool " + attr(span, semconv.GenAIToolCallIDKey)
 	case attr(span, semconv.StageStatusKey) != "":
 		return attr(span, semconv.StageNameKey) + "#" + attr(span, semconv.StageAttemptKey)
 	}
@@ -178,6 +180,8 @@ func statusOf(span ptrace.Span) string {
 	switch {
 	case span.Kind() == ptrace.SpanKindClient:
 		return attr(span, semconv.CallStatusKey)
+	case attr(span, semconv.ToolStatusKey) != "":
+		return attr(span, semconv.ToolStatusKey)
 	case attr(span, semconv.StageStatusKey) != "":
 		return attr(span, semconv.StageStatusKey)
 	}

@@ -148,6 +148,83 @@ func (e Event) CallStatus() semconv.Status {
 	return semconv.StatusCompleted
 }
 
+// OfTool tells whether the event is about a tool call.
+func (e Event) OfTool() bool {
+	switch e.Name {
+	case semconv.EventToolRequested, semconv.EventToolInvoked, semconv.EventToolStarted, semconv.EventToolUpdated,
+		semconv.EventToolEnded, semconv.EventToolDenied, semconv.EventToolUndone, semconv.EventToolUndoFailed,
+		semconv.EventToolUnresolved, semconv.EventApprovalRequested, semconv.EventApprovalDecided:
+		return true
+	}
+	return false
+}
+
+// ActionID is the tool call's id, "" when there is none to tell it from others.
+func (e Event) ActionID() string { return e.Text("action_id") }
+
+// ToolStage is the stage that called the tool, "" when the event does not tell: the framework's does not, that of
+// its branches names a parent.
+func (e Event) ToolStage() string {
+	if name := e.StageName(); name != "" {
+		return name
+	}
+	return e.Text("parent_stage_id")
+}
+
+// ToolStatus is the status of the tool call after the event: running, completed, failed, or skipped when it was
+// denied. Only what has completed is undone, whether that works or not.
+func (e Event) ToolStatus() semconv.Status {
+	switch e.Name {
+	case semconv.EventToolEnded:
+		if e.Type == "tool.failed" || e.toolOutputFailed() {
+			return semconv.StatusFailed
+		}
+		return semconv.StatusCompleted
+	case semconv.EventToolUnresolved:
+		return semconv.StatusFailed
+	case semconv.EventToolDenied:
+		return semconv.StatusSkipped
+	case semconv.EventApprovalDecided:
+		if e.ApprovalDecision() == decisionDenied {
+			return semconv.StatusSkipped
+		}
+	case semconv.EventToolUndone, semconv.EventToolUndoFailed:
+		return semconv.StatusCompleted
+	}
+	return semconv.StatusRunning
+}
+
+// toolOutputFailed tells whether a tool that returned says itself that it did not succeed: the framework calls it
+// completed all the same (catalogue 1.7).
+func (e Event) toolOutputFailed() bool {
+	success, ok := e.Field("success")
+	if summary, has := e.Field("output_summary"); has && summary.Type() == pcommon.ValueTypeMap {
+		if v, told := summary.Map().Get("success"); told {
+			success, ok = v, true
+		}
+	}
+	return ok && success.Type() == pcommon.ValueTypeBool && !success.Bool()
+}
+
+const (
+	decisionApproved = "approved"
+	decisionDenied   = "denied"
+)
+
+// ApprovalDecision is approved or denied, "" while nobody has decided. The Rust port tells it by a flag.
+func (e Event) ApprovalDecision() string {
+	if word := e.Text("decision"); word != "" {
+		return word
+	}
+	if v, ok := e.Field("approved"); ok && v.Type() == pcommon.ValueTypeBool {
+		if v.Bool() {
+			return decisionApproved
+		}
+		return decisionDenied
+	}
+	return ""
+}
+
 // TraceContext is the W3C trace context that the event's sender gave the run: the trace and the span above the
 // run. A record's own trace id, without a traceparent, tells the trace but no parent: its span may be anything.
 // Both are zero when there is none.

@@ -1,0 +1,260 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package assembly
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
+)
+
+// ToolFact is what one event says of one tool call.
+type ToolFact struct {
+	ID string
+	// Invoked and Started are 0 where the event is not about that.
+	Invoked, Started pcommon.Timestamp
+	// End has no strength when the event tells of none.
+	End ToolEnd
+	// Stage and Attempt name the stage attempt that called the tool; "" and 0 when the event does not tell.
+	Stage      string
+	Attempt    int64
+	Attributes pcommon.Map
+	// Note is what goes on the span as an event, nil for nothing.
+	Note *ToolNote
+}
+
+// ToolEnd is an end of a tool call.
+type ToolEnd struct {
+	Strength endStrength
+	Time     pcommon.Timestamp
+	Status   semconv.Status
+	// Duration is what the event told, 0 when it told none.
+	Duration time.Duration
+}
+
+// endStrength is how directly an event says that a tool call ended. The stronger end holds.
+type endStrength int
+
+const (
+	_ endStrength = iota
+	// endImplied: it was undone, so it had completed.
+	endImplied
+	// endDecided: its approval was denied. The framework has no other event for that (catalogue 1.7).
+	endDecided
+	// endTold: it completed, failed, or was denied.
+	endTold
+)
+
+func compareToolEnds(a, b ToolEnd) int {
+	return cmp.Or(
+		cmp.Compare(a.Strength, b.Strength),
+		cmp.Compare(a.Time, b.Time),
+		cmp.Compare(badness[a.Status], badness[b.Status]),
+		cmp.Compare(a.Duration, b.Duration),
+	)
+}
+
+// ToolNote is something that befell a tool call beside its start and its end: an approval, an undoing, progress.
+type ToolNote struct {
+	Time       pcommon.Timestamp
+	Name       string
+	Attributes pcommon.Map
+	text       string // the attributes, canonical
+}
+
+func compareNotes(a, b ToolNote) int {
+	return cmp.Or(cmp.Compare(a.Time, b.Time), strings.Compare(a.Name, b.Name), strings.Compare(a.text, b.text))
+}
+
+// toolKeys are the attributes of a note that belong on the span.
+var toolKeys = map[string]bool{semconv.GenAIToolNameKey: true, semconv.GenAIToolCallIDKey: true, semconv.StageNameKey: true}
+
+func toolFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) ToolFact {
+	t := ToolFact{ID: e.ActionID(), Stage: e.ToolStage(), Attributes: own}
+	t.Attempt, _ = e.Int("stage_attempt")
+	own.Remove(semconv.StageAttemptKey)
+	end := ToolEnd{Time: at, Status: e.ToolStatus()}
+	note := true
+	switch e.Name {
+	case semconv.EventToolRequested, semconv.EventToolInvoked:
+		t.Invoked, note = at, false
+	case semconv.EventToolStarted:
+		t.Started, note = at, false
+	case semconv.EventToolEnded, semconv.EventToolDenied, semconv.EventToolUnresolved:
+		end.Strength, end.Duration, note = endTold, milliseconds(e, "duration_ms"), false
+	case semconv.EventApprovalDecided:
+		if decision := e.ApprovalDecision(); decision != "" {
+			own.PutStr(semconv.ApprovalDecisionKey, decision)
+		}
+		if end.Status == semconv.StatusSkipped {
+			end.Strength = endDecided
+		}
+	case semconv.EventToolUndone, semconv.EventToolUndoFailed:
+		end.Strength = endImplied
+		if original := e.Time("original_action_timestamp"); original != 0 {
+			end.Time = original
+		}
+	}
+	if end.Strength != 0 {
+		t.End = end
+	}
+	if note {
+		t.Attributes = pcommon.NewMap()
+		own.RemoveIf(func(key string, v pcommon.Value) bool {
+			if toolKeys[key] {
+				v.CopyTo(t.Attributes.PutEmpty(key))
+			}
+			return toolKeys[key]
+		})
+		t.Note = &ToolNote{Time: at, Name: e.Type, Attributes: own, text: string(canonical(own))}
+	}
+	return t
+}
+
+// tool gathers the facts of one tool call.
+type tool struct {
+	attributes              folded
+	invoked, started, first pcommon.Timestamp
+	end                     ToolEnd
+	stage                   string
+	attempt                 int64
+	notes                   []ToolNote // in order
+}
+
+func (r *run) addTool(f ToolFact, at pcommon.Timestamp) {
+	if f.ID == "" {
+		return // without an id its start and its end are two log records
+	}
+	t := r.tools[f.ID]
+	if t == nil {
+		if len(r.tools) >= maxTools {
+			r.dropped++
+			return
+		}
+		t = &tool{attributes: folded{}}
+		r.tools[f.ID] = t
+	}
+	t.attributes.add(at, f.Attributes)
+	t.first = earliest(t.first, at)
+	t.invoked = earliest(t.invoked, f.Invoked)
+	t.started = earliest(t.started, f.Started)
+	if compareToolEnds(f.End, t.end) > 0 {
+		t.end = f.End
+	}
+	if f.Stage != "" && (f.Stage > t.stage || (f.Stage == t.stage && f.Attempt > t.attempt)) {
+		t.stage, t.attempt = f.Stage, f.Attempt
+	}
+	if f.Note != nil {
+		r.addNote(t, *f.Note)
+	}
+}
+
+// addNote keeps the earliest notes, each once.
+func (r *run) addNote(t *tool, n ToolNote) {
+	i, has := slices.BinarySearchFunc(t.notes, n, compareNotes)
+	switch {
+	case has:
+		return
+	case i == maxNotesOfTool, r.notes >= maxNotes && len(t.notes) < maxNotesOfTool:
+		r.dropped++
+		return
+	case len(t.notes) == maxNotesOfTool:
+		r.dropped++
+		t.notes = t.notes[:maxNotesOfTool-1]
+	default:
+		r.notes++
+	}
+	t.notes = slices.Insert(t.notes, i, n)
+}
+
+// earliest is the smaller of two times, of which 0 is none.
+func earliest(a, b pcommon.Timestamp) pcommon.Timestamp {
+	if a == 0 || (b != 0 && b < a) {
+		return b
+	}
+	return a
+}
+
+// start is when the tool began to work: after gating and approval, where an event tells it.
+func (t *tool) start() pcommon.Timestamp {
+	start := cmp.Or(t.started, t.invoked)
+	if start == 0 && t.end.Duration > 0 {
+		start = before(t.end.Time, t.end.Duration)
+	}
+	return cmp.Or(start, t.end.Time, t.first)
+}
+
+// aside tells that only notes are known of the tool call. When they come after the run has settled, its span has
+// left and says more than they do: they are log records only.
+func (t *tool) aside() bool { return t.invoked == 0 && t.started == 0 && t.end.Strength < endDecided }
+
+// Tool is one tool call.
+type Tool struct {
+	ID         string
+	Start, End pcommon.Timestamp
+	Status     semconv.Status
+	// Stage is the attempt that called the tool, nil when nothing tells.
+	Stage *Attempt
+
+	attributes folded
+	// denied is set when nothing but the decision on its approval ended the call.
+	denied bool
+	notes  []ToolNote
+}
+
+func (r *run) resolveTools(out *Run) {
+	for _, id := range slices.Sorted(maps.Keys(r.tools)) {
+		t := r.tools[id]
+		if r.earlier != nil && t.aside() {
+			continue
+		}
+		o := &Tool{
+			ID: id, Start: t.start(), Status: semconv.StatusRunning,
+			attributes: maps.Clone(t.attributes), denied: t.end.Strength == endDecided, notes: slices.Clone(t.notes),
+		}
+		if t.end.Strength != 0 {
+			o.Status, o.End = t.end.Status, max(t.end.Time, o.Start)
+		}
+		o.Stage = callerOf(t.stage, t.attempt, o.Start, out.Attempts)
+		out.Tools = append(out.Tools, o)
+	}
+}
+
+func (r *Run) writeTool(t *Tool, span ptrace.Span) {
+	name := t.attributes.text(semconv.GenAIToolNameKey)
+	attrs := r.begin(span, semconv.ToolSpanID(r.ID, t.ID), nameOf(semconv.OperationExecuteTool, name), t.Start, t.End)
+	attrs.PutStr(semconv.GenAIOperationNameKey, semconv.OperationExecuteTool)
+	t.attributes.copyTo(attrs)
+	parent := semconv.RunSpanID(r.ID)
+	if t.Stage != nil {
+		parent = semconv.StageSpanID(r.ID, t.Stage.Stage, t.Stage.Number)
+		attrs.PutStr(semconv.StageNameKey, t.Stage.Stage)
+		attrs.PutInt(semconv.StageAttemptKey, t.Stage.Number)
+	}
+	span.SetParentSpanID(pcommon.SpanID(parent))
+	// A tool call that was denied never ran: it is skipped, and the reason tells why.
+	attrs.PutStr(semconv.ToolStatusKey, string(t.Status))
+	if t.denied {
+		attrs.PutStr(semconv.ToolReasonKey, semconv.ToolReasonApprovalDenied)
+	}
+	span.Events().EnsureCapacity(len(t.notes))
+	for _, n := range t.notes {
+		note := span.Events().AppendEmpty()
+		note.SetTimestamp(n.Time)
+		note.SetName(n.Name)
+		n.Attributes.CopyTo(note.Attributes())
+	}
+	setStatus(span, t.Status)
+	if t.Status == semconv.StatusAbandoned {
+		setAbandoned(span)
+	}
+}
