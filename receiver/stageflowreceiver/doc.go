@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 //go:generate go tool mdatagen metadata.yaml
+//go:generate go run ./internal/eventdocs
 
 // Package stageflowreceiver takes in stageflow events, over OTLP and as JSON over HTTP, and hands on what they mean:
 // every event at once as a log record, and every run, when it is over, as a trace.

@@ -20,12 +20,19 @@ const (
 	State
 )
 
+// String is the type as the reference of events shows it.
+func (t Type) String() string {
+	return [...]string{"string", "int", "double", "as it is", "status"}[t]
+}
+
 // Field says which attribute a field of an event's data becomes.
 type Field struct {
 	// Key is the attribute; "" means the field is read for something else (a time, a nested list of stages)
 	// and is no attribute of its own.
 	Key  string
 	Type Type
+	// Use says what a field without an attribute is read for.
+	Use string
 }
 
 // Fields is the disposition of data fields by name. Several names may lead to one attribute: they are the
@@ -44,9 +51,9 @@ var CommonFields = Fields{
 	"topology":        {Key: RunTopologyKey},
 	"execution_mode":  {Key: RunExecutionModeKey},
 	"pipeline_name":   {Key: GenAIWorkflowNameKey},
-	"service":         {}, // the resource's service.name
-	"timestamp":       {}, // the event's time
-	"emitted_at":      {},
+	"service":         {Use: "the resource's service.name"},
+	"timestamp":       {Use: "the event's time"},
+	"emitted_at":      {Use: "the event's time, where the application told none"},
 }
 
 // errorFields tell what went wrong; our SDK sends all of them, the framework one of the first two.
@@ -69,9 +76,9 @@ var RunFields = merge(errorFields, Fields{
 	"stage_results":   {Key: RunStageResultsKey, Type: Any},
 	"parent_run_id":   {Key: RunParentIDKey},
 	"parent_stage_id": {Key: RunParentStageKey},
-	"stage_details":   {}, // each entry becomes a stage
-	"started_at":      {},
-	"ended_at":        {},
+	"stage_details":   {Use: "a stage for each entry"},
+	"started_at":      {Use: "when it began"},
+	"ended_at":        {Use: "when it ended"},
 })
 
 // ChildFields apply to what a parent tells of its child (catalogue 1.6); the run they describe is the child.
@@ -93,8 +100,8 @@ var StageFields = merge(errorFields, Fields{
 	"reason":      {Key: StageReasonKey},
 	"data_keys":   {Key: StageDataKeysKey, Type: Any},
 	"duration_ms": {Key: StageDurationKey, Type: Double},
-	"started_at":  {},
-	"ended_at":    {},
+	"started_at":  {Use: "when it began"},
+	"ended_at":    {Use: "when it ended"},
 })
 
 // CallFields apply to provider calls. Token counts go by many names in the wild (catalogue 2.1).
@@ -104,7 +111,7 @@ var CallFields = merge(errorFields, Fields{
 	"provider":          {Key: GenAIProviderNameKey},
 	"model_id":          {Key: GenAIRequestModelKey},
 	"model":             {Key: GenAIRequestModelKey},
-	"success":           {}, // the call's status
+	"success":           {Use: "the call's status"},
 	"latency_ms":        {Key: CallLatencyKey, Type: Double},
 	"stage":             {Key: StageNameKey},
 	"stage_name":        {Key: StageNameKey},
@@ -148,8 +155,22 @@ var ApprovalFields = merge(ToolFields, Fields{
 	"approval_message": {Key: ApprovalMessageKey},
 	"decision":         {Key: ApprovalDecisionKey},
 	"decided_by":       {Key: ApprovalDecidedByKey},
-	"approved":         {}, // the decision as the Rust port tells it
+	"approved":         {Use: "the decision, as the Rust port tells it"},
 })
+
+// FieldTables are all tables of fields with their titles, for documentation.
+var FieldTables = []struct {
+	Title  string
+	Fields Fields
+}{
+	{"Every event", CommonFields},
+	{"Runs", RunFields},
+	{"Child runs", ChildFields},
+	{"Stages", StageFields},
+	{"Provider calls", CallFields},
+	{"Tool calls", ToolFields},
+	{"Approvals", ApprovalFields},
+}
 
 // FieldsOf are the fields particular to an event's kind, beside [CommonFields]; nil for kinds that are only logged.
 func FieldsOf(name EventName) Fields {
