@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
@@ -35,6 +36,11 @@ type Run struct {
 	FailedStage string
 	// Stages are the statuses that the truth tells, by stage: what the last attempt must show.
 	Stages map[string]semconv.Status
+	// StartedAt and EndedAt are when the application called the pipeline and when the call returned.
+	StartedAt, EndedAt time.Time
+	// Durations are the milliseconds that the truth tells, by stage: those of the last attempt. The library
+	// truncates: int(seconds * 1000).
+	Durations map[string]int64
 	// Emitted is set when at least one event names the run.
 	Emitted bool
 }
@@ -101,17 +107,25 @@ func load(file string) (Capture, error) {
 	var truth struct {
 		Runs []struct {
 			Label       string
-			ID          *string                            `json:"pipeline_run_id"`
-			Outcome     string                             `json:"outcome"`
-			FailedStage string                             `json:"failed_stage"`
-			Stages      map[string]struct{ Status string } `json:"stages"`
+			ID          *string   `json:"pipeline_run_id"`
+			Outcome     string    `json:"outcome"`
+			FailedStage string    `json:"failed_stage"`
+			StartedAt   time.Time `json:"started_at"`
+			EndedAt     time.Time `json:"ended_at"`
+			Stages      map[string]struct {
+				Status     string
+				DurationMS *int64 `json:"duration_ms"`
+			} `json:"stages"`
 		} `json:"runs"`
 	}
 	if err := json.Unmarshal(raw, &truth); err != nil {
 		return c, err
 	}
 	for _, t := range truth.Runs {
-		r := Run{Label: t.Label, Status: outcomes[t.Outcome], FailedStage: t.FailedStage, Stages: map[string]semconv.Status{}}
+		r := Run{
+			Label: t.Label, Status: outcomes[t.Outcome], FailedStage: t.FailedStage, StartedAt: t.StartedAt, EndedAt: t.EndedAt,
+			Stages: map[string]semconv.Status{}, Durations: map[string]int64{},
+		}
 		if t.ID != nil {
 			r.ID = *t.ID
 			r.Emitted = bytes.Contains(c.Body, []byte(*t.ID))
@@ -134,6 +148,9 @@ func load(file string) (Capture, error) {
 				status = restored
 			}
 			r.Stages[stage] = status
+			if s.DurationMS != nil {
+				r.Durations[stage] = *s.DurationMS
+			}
 		}
 		c.Runs = append(c.Runs, r)
 	}

@@ -21,9 +21,10 @@ import (
 // All pipelines that name one component id share one receiver with one listener, whatever the number of factory calls.
 func TestPipelinesShareOneReceiver(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
-	endpoint := freeAddress(t)
+	free := freeAddresses(t, 2)
+	endpoint := free[0]
 	cfg.Events.GetOrInsertDefault().NetAddr.Endpoint = endpoint
-	cfg.Protocols.GRPC.GetOrInsertDefault().NetAddr.Endpoint = freeAddress(t)
+	cfg.Protocols.GRPC.GetOrInsertDefault().NetAddr.Endpoint = free[1]
 	factory, set := NewFactory(), receivertest.NewNopSettings(metadata.Type)
 	logs, traces := new(consumertest.LogsSink), new(consumertest.TracesSink)
 

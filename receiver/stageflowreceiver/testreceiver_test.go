@@ -84,17 +84,23 @@ func with(change func(*Config)) func(*testReceiver) {
 // listening gives the receiver real servers.
 func listening(t testing.TB) func(*testReceiver) {
 	return with(func(cfg *Config) {
-		cfg.Events.GetOrInsertDefault().NetAddr.Endpoint = freeAddress(t)
-		cfg.Protocols.GRPC.GetOrInsertDefault().NetAddr.Endpoint = freeAddress(t)
-		cfg.Protocols.HTTP.GetOrInsertDefault().ServerConfig.NetAddr.Endpoint = freeAddress(t)
+		free := freeAddresses(t, 3)
+		cfg.Events.GetOrInsertDefault().NetAddr.Endpoint = free[0]
+		cfg.Protocols.GRPC.GetOrInsertDefault().NetAddr.Endpoint = free[1]
+		cfg.Protocols.HTTP.GetOrInsertDefault().ServerConfig.NetAddr.Endpoint = free[2]
 	})
 }
 
-func freeAddress(t testing.TB) string {
-	listener, err := net.Listen("tcp", "localhost:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
+// freeAddresses finds addresses that nobody listens on; all are held until all are found, so no two are the same.
+func freeAddresses(t testing.TB, n int) []string {
+	addresses := make([]string, 0, n)
+	for range n {
+		listener, err := net.Listen("tcp", "localhost:0")
+		require.NoError(t, err)
+		defer listener.Close()
+		addresses = append(addresses, listener.Addr().String())
+	}
+	return addresses
 }
 
 func (r *testReceiver) post(t testing.TB, body string) *httptest.ResponseRecorder {

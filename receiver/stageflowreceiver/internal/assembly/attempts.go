@@ -298,8 +298,12 @@ func (a *Attempt) resolve() {
 		lifecycle = lifecycle || !f.Wide
 	}
 	a.attributes = folded{}
+	measured := folded{}
 	for _, f := range a.facts {
 		a.attributes.add(max(f.Start, f.End), f.Attributes)
+		if f.Wide {
+			measured.add(f.End, f.Attributes)
+		}
 		if f.Status == semconv.StatusRunning {
 			continue
 		}
@@ -312,6 +316,9 @@ func (a *Attempt) resolve() {
 		if badness[s] > badness[a.Status] {
 			a.Status = s
 		}
+	}
+	if d, ok := measured[semconv.StageDurationKey]; ok {
+		a.attributes[semconv.StageDurationKey] = d // of one measurement with the times
 	}
 }
 

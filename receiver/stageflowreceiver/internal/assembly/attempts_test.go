@@ -143,3 +143,13 @@ func TestStageSpan(t *testing.T) {
 		"stageflow.data.colour": "red", "stageflow.data.extra": map[string]any{"n": int64(1)},
 	}, span.Attributes().AsRaw(), "every field that came in leaves")
 }
+
+// Times and duration come from one measurement: the lifecycle events are measured by another layer.
+func TestTheDurationGoesWithTheTimes(t *testing.T) {
+	s := newStream(stage("a", "started", 0, ""), wide("a", "failed", 1, 2, `"duration_ms":1`), stage("a", "failed", 3, `"duration_ms":3`), runWide("failed", 5))
+	for _, span := range s.wait(time.Second) {
+		if attr(span, semconv.StageNameKey) == "a" {
+			assert.Equal(t, "1", attr(span, semconv.StageDurationKey))
+		}
+	}
+}

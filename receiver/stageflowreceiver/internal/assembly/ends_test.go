@@ -173,3 +173,15 @@ func TestBoundOfRunsInFlight(t *testing.T) {
 	s.wait(time.Second)
 	require.NoError(t, s.Admit(factsOf(three)), "a run that settled makes room")
 }
+
+// What one way of telling the end does not have, another may.
+func TestOneEndCompletesAnother(t *testing.T) {
+	s := newStream(ev("pipeline.wide", 5, `"status":"failed","duration_ms":5`), ev("pipeline.failed", 6, `"error":"429 rate limited","stage":"llm"`))
+	assert.Equal(t, "5", attr(s.wait(time.Second)[0], semconv.RunDurationKey))
+
+	s = newStream(ev("pipeline.canceled", 5, `"reason":"user hung up"`), ev("pipeline.wide", 6, `"status":"cancelled"`))
+	assert.Equal(t, "user hung up", attr(s.wait(time.Second)[0], semconv.RunReasonKey))
+
+	s = newStream(ev("pipeline.canceled", 5, `"reason":"user hung up"`), ev("pipeline.wide", 6, `"status":"completed"`))
+	assert.Empty(t, attr(s.wait(time.Second)[0], semconv.RunReasonKey), "it was not cancelled after all")
+}

@@ -154,6 +154,13 @@ func (r *run) resolveEnd(out *Run) {
 		out.EndKind, out.Status, out.End = e.Kind, e.Status, e.Time
 		e.Cause.CopyTo(out.cause)
 		out.EarlierEnds = r.ends[1:]
+		for _, o := range out.EarlierEnds {
+			if o.Status == out.Status {
+				// What one way of telling the end does not have, another may: pipeline.failed has no duration.
+				fill(out.cause, semconv.RunDurationKey, o.Cause)
+				fill(out.cause, semconv.RunReasonKey, o.Cause)
+			}
+		}
 	case open:
 		out.EndKind, out.Status, out.End = semconv.EndAbandoned, semconv.StatusAbandoned, r.last
 	default:
