@@ -60,11 +60,7 @@ func (c *core) Start(ctx context.Context, host component.Host) error {
 		if err != nil {
 			return err
 		}
-		err = c.telemetry.RegisterReceiverStageflowRunsActiveCallback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(int64(assembler.Active()))
-			return nil
-		})
-		if err != nil {
+		if err := c.observe(assembler); err != nil {
 			return err
 		}
 		c.settler = newSettler(assembler, c.traces, obs, c.telemetry, c.set.Logger, c.now)
@@ -108,6 +104,20 @@ func (c *core) Shutdown(ctx context.Context) error {
 	}
 	c.telemetry.Shutdown()
 	return errs
+}
+
+// observe tells of the assembly in the receiver's own metrics.
+func (c *core) observe(assembler *assembly.Assembler) error {
+	return errors.Join(
+		c.telemetry.RegisterReceiverStageflowRunsActiveCallback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(assembler.Active()))
+			return nil
+		}),
+		c.telemetry.RegisterReceiverStageflowLostFactsCallback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(assembler.Lost()))
+			return nil
+		}),
+	)
 }
 
 func (c *core) obsReport(transport string) (*receiverhelper.ObsReport, error) {

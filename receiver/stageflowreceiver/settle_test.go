@@ -179,3 +179,12 @@ func TestSettledRunsAreCounted(t *testing.T) {
 	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 	metadatatest.AssertEqualReceiverStageflowRunsActive(t, r.telemetry, []metricdata.DataPoint[int64]{{Value: 0}}, metricdatatest.IgnoreTimestamp())
 }
+
+func TestWhatIsLostIsCounted(t *testing.T) {
+	r := newTestReceiver(t)
+	for i := range 10 {
+		// Contradicting ends of a call whose start nobody saw: the first eight are kept.
+		r.post(t, line("provider_call.ended", "", 1, `"call_id":"never started","success":false,"error":"`+strconv.Itoa(i)+`"`))
+	}
+	metadatatest.AssertEqualReceiverStageflowLostFacts(t, r.telemetry, []metricdata.DataPoint[int64]{{Value: 2}}, metricdatatest.IgnoreTimestamp())
+}

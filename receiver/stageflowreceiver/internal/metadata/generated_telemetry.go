@@ -29,6 +29,7 @@ type TelemetryBuilder struct {
 	mu                               sync.Mutex
 	registrations                    []metric.Registration
 	ReceiverStageflowDuplicateEvents metric.Int64Counter
+	ReceiverStageflowLostFacts       metric.Int64ObservableCounter
 	ReceiverStageflowRejectedEvents  metric.Int64Counter
 	ReceiverStageflowRepairedValues  metric.Int64Counter
 	ReceiverStageflowRunsActive      metric.Int64ObservableGauge
@@ -44,6 +45,21 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterReceiverStageflowLostFactsCallback sets callback for observable ReceiverStageflowLostFacts metric.
+func (builder *TelemetryBuilder) RegisterReceiverStageflowLostFactsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverStageflowLostFacts, obs: o})
+		return nil
+	}, builder.ReceiverStageflowLostFacts)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
 }
 
 // RegisterReceiverStageflowRunsActiveCallback sets callback for observable ReceiverStageflowRunsActive metric.
@@ -93,6 +109,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_stageflow_duplicate_events",
 		metric.WithDescription("Number of events dropped because they had been received before. [Alpha]"),
 		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverStageflowLostFacts, err = builder.meter.Int64ObservableCounter(
+		"otelcol_receiver_stageflow_lost_facts",
+		metric.WithDescription("Number of facts that a bound of the assembly left no room for; their events have left as log records. [Alpha]"),
+		metric.WithUnit("{fact}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverStageflowRejectedEvents, err = builder.meter.Int64Counter(
