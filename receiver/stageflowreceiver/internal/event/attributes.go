@@ -4,6 +4,8 @@
 package event
 
 import (
+	"slices"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
@@ -17,6 +19,7 @@ func (e Event) Attributes(common, own pcommon.Map, extras bool) {
 		return
 	}
 	fields := semconv.FieldsOf(e.Name)
+	keep := e.extras(fields, extras)
 	for name, v := range e.data.All() {
 		if v.Type() == pcommon.ValueTypeEmpty {
 			continue
@@ -26,7 +29,7 @@ func (e Event) Attributes(common, own pcommon.Map, extras bool) {
 			put(own, name, f, v, extras)
 		} else if f, ok := semconv.CommonFields[name]; ok {
 			put(common, name, f, v, extras)
-		} else if extras {
+		} else if keep == nil && extras || keep[name] {
 			v.CopyTo(own.PutEmpty(semconv.DataPrefix + name))
 		}
 	}
@@ -38,6 +41,32 @@ func (e Event) Attributes(common, own pcommon.Map, extras bool) {
 			}
 		}
 	}
+}
+
+// maxExtras bounds the fields without an attribute of their own that go on a span: attributes are looked for one by
+// one, so n of them cost n² steps. What is beyond stays in the log record.
+const maxExtras = 256
+
+// extras are the names of the fields that go on a span behind [semconv.DataPrefix], nil for all. Of too many those
+// that come first in the alphabet stay, so that every copy of an event keeps the same.
+func (e Event) extras(fields semconv.Fields, wanted bool) map[string]bool {
+	if !wanted || e.data.Len() <= maxExtras {
+		return nil
+	}
+	names := make([]string, 0, e.data.Len())
+	for name, v := range e.data.All() {
+		_, own := fields[name]
+		_, common := semconv.CommonFields[name]
+		if !own && !common && v.Type() != pcommon.ValueTypeEmpty {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	keep := make(map[string]bool, maxExtras)
+	for _, name := range names[:min(len(names), maxExtras)] {
+		keep[name] = true
+	}
+	return keep
 }
 
 func put(dst pcommon.Map, name string, f semconv.Field, v pcommon.Value, extras bool) {

@@ -144,56 +144,46 @@ func (d *Decoder) repair(b []byte) []byte {
 	return fixed
 }
 
+// textMembers are what may stand beside type and data and has an attribute of its own.
+var textMembers = map[string]string{
+	"sink_id":     semconv.EventSinkIDKey,
+	"sink_batch":  semconv.EventBatchKey,
+	"traceparent": semconv.EventTraceParentKey,
+}
+
 // record writes one parsed event into lr.
 func (c *converter) record(obj *fastjson.Object, lr plog.LogRecord) {
 	attrs := lr.Attributes()
 	// Room for what the receiver writes beside the event, too: the map grows while views into it are in use.
 	attrs.EnsureCapacity(16)
-	var envelope pcommon.Map
-	hasEnvelope := false
+	typed := obj.Get("type") != nil
+	var envelope []member
 	obj.Visit(func(rawKey []byte, v *fastjson.Value) {
-		switch key := string(rawKey); key {
-		case "type":
-			attrs.PutStr(semconv.EventTypeKey, c.text(v.GetStringBytes()))
-			return
-		case "event_type":
-			if v.Type() == fastjson.TypeString && obj.Get("type") == nil {
-				attrs.PutStr(semconv.EventTypeKey, c.text(v.GetStringBytes()))
-				return
-			}
-		case "data":
+		key := string(rawKey)
+		switch {
+		case key == "data":
 			c.data(v, attrs)
-			return
-		case "sink_id":
-			if v.Type() == fastjson.TypeString {
-				attrs.PutStr(semconv.EventSinkIDKey, c.text(v.GetStringBytes()))
-				return
-			}
-		case "seq":
-			if n, err := v.Int64(); err == nil && v.Type() == fastjson.TypeNumber {
-				attrs.PutInt(semconv.EventSeqKey, n)
-				return
-			}
-		case "traceparent":
-			if v.Type() == fastjson.TypeString {
-				attrs.PutStr(semconv.EventTraceParentKey, c.text(v.GetStringBytes()))
-				return
-			}
-		case "sink_batch":
-			if v.Type() == fastjson.TypeString {
-				attrs.PutStr(semconv.EventBatchKey, c.text(v.GetStringBytes()))
-				return
-			}
+		case key == "type", key == "event_type" && !typed:
+			attrs.PutStr(semconv.EventTypeKey, c.text(v.GetStringBytes()))
+		case key == "seq" && isInt(v):
+			attrs.PutInt(semconv.EventSeqKey, v.GetInt64())
+		case textMembers[key] != "" && v.Type() == fastjson.TypeString:
+			attrs.PutStr(textMembers[key], c.text(v.GetStringBytes()))
+		default:
+			envelope = append(envelope, member{c.text(rawKey), v})
 		}
-		if !hasEnvelope {
-			hasEnvelope = true
-			envelope = attrs.PutEmptyMap(semconv.EventEnvelopeKey)
-		}
-		c.value(v, envelope.PutEmpty(c.text(rawKey)), 1)
 	})
+	if len(envelope) > 0 {
+		c.members(envelope, attrs.PutEmptyMap(semconv.EventEnvelopeKey))
+	}
 	e := open(lr)
 	lr.SetEventName(string(e.Name))
 	lr.SetTimestamp(e.toldTime())
+}
+
+func isInt(v *fastjson.Value) bool {
+	_, err := v.Int64()
+	return err == nil && v.Type() == fastjson.TypeNumber
 }
 
 // data keeps what is no object under the key "value": the record's data is always a map.

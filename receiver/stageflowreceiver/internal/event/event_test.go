@@ -6,6 +6,7 @@ package event
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -272,6 +273,43 @@ func TestKeys(t *testing.T) {
 		key(`{"type":"x","data":{"n":2},"sink_id":"s","seq":7}`), "sink and number decide")
 	_, ok := open(decodeOne(t, []byte(`{"type":"stream.chunk_dropped","data":{"queue_size":4}}`))).Key()
 	assert.False(t, ok, "three equal drops without time or run are three drops")
+}
+
+// A sender can put a hundred thousand fields into one event; a span gets the first of them, always the same.
+func TestExtraFieldsAreBounded(t *testing.T) {
+	var line strings.Builder
+	line.WriteString(`{"type":"pipeline.started","data":{"pipeline_run_id":"r"`)
+	for i := range 100_000 {
+		fmt.Fprintf(&line, `,"%d":0`, i)
+	}
+	line.WriteString("}}")
+	var first pcommon.Map
+	for i := range 2 {
+		common, own := pcommon.NewMap(), pcommon.NewMap()
+		open(decodeOne(t, []byte(line.String()))).Attributes(common, own, true)
+		assert.Equal(t, maxExtras, own.Len())
+		_, ok := own.Get(semconv.DataPrefix + "0")
+		assert.True(t, ok)
+		if i == 0 {
+			first = own
+		}
+		assert.True(t, first.Equal(own))
+	}
+}
+
+func TestManyMembersBesideTheData(t *testing.T) {
+	var line strings.Builder
+	line.WriteString(`{"type":"x"`)
+	for i := range 70_000 {
+		fmt.Fprintf(&line, `,"%d":0`, i)
+	}
+	line.WriteString("}")
+	first := decodeOne(t, []byte(line.String()))
+	v, ok := open(first).Field("69999")
+	require.True(t, ok)
+	assert.Zero(t, v.Int())
+	again := decodeOne(t, open(first).AppendJSON(nil))
+	assert.Equal(t, first.Attributes().AsRaw(), again.Attributes().AsRaw())
 }
 
 func TestRequestsThatAreNumberedNumberTheirEvents(t *testing.T) {

@@ -34,6 +34,28 @@ func (c *converter) size(v *fastjson.Value) int {
 	return len(c.scratch)
 }
 
+// member is one member of an object, its key cleaned.
+type member struct {
+	key   string
+	value *fastjson.Value
+}
+
+// members writes what is left of an object after its known members have been taken out.
+func (c *converter) members(list []member, dst pcommon.Map) {
+	if len(list) > manyKeys {
+		raw := make(map[string]any, len(list))
+		for _, m := range list {
+			raw[m.key] = c.raw(m.value, 1)
+		}
+		_ = dst.FromRaw(raw) // fails only on types that raw never returns
+		return
+	}
+	dst.EnsureCapacity(len(list))
+	for _, m := range list {
+		c.value(m.value, dst.PutEmpty(m.key), 1)
+	}
+}
+
 func (c *converter) object(obj *fastjson.Object, dst pcommon.Map, depth int) {
 	if obj.Len() > manyKeys {
 		raw := make(map[string]any, obj.Len())
