@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/stageflow/otelcol-stageflow/internal/testbed"
@@ -30,7 +31,7 @@ const (
 
 func main() {
 	if err := demo(); err != nil {
-		fmt.Fprintln(os.Stderr, "demo:", err)
+		fmt.Fprintln(os.Stderr, "demo:", strings.Join(strings.Fields(err.Error()), " ")) // one line, whatever is in it
 		os.Exit(1)
 	}
 }
