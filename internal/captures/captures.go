@@ -43,6 +43,9 @@ type Run struct {
 	Durations map[string]int64
 	// Emitted is set when at least one event names the run.
 	Emitted bool
+	// Told are the stages that events of the run tell of: each must have a row. Some executors emit nothing for a
+	// stage, so these may be fewer than Stages.
+	Told map[string]bool
 }
 
 // outcomes maps the truth's words to the run log's.
@@ -129,6 +132,7 @@ func load(file string) (Capture, error) {
 		if t.ID != nil {
 			r.ID = *t.ID
 			r.Emitted = bytes.Contains(c.Body, []byte(*t.ID))
+			r.Told = toldStages(c.Body, *t.ID)
 		}
 		if r.Status == "" {
 			return c, fmt.Errorf("run %q: unknown outcome %q", t.Label, t.Outcome)
@@ -174,6 +178,31 @@ func ended(body []byte, runID string) bool {
 		}
 	}
 	return len(open) == 0
+}
+
+// toldStages are the stages that lifecycle events, wide events and the run's wide event tell of.
+func toldStages(body []byte, runID string) map[string]bool {
+	told := map[string]bool{}
+	for line := range bytes.Lines(body) {
+		var e struct {
+			Type string
+			Data struct {
+				RunID   any `json:"pipeline_run_id"`
+				Stage   *string
+				Details []struct{ Stage string } `json:"stage_details"`
+			}
+		}
+		if json.Unmarshal(line, &e) != nil || e.Data.RunID != runID {
+			continue // not strict JSON, or another run's
+		}
+		if e.Data.Stage != nil && strings.HasPrefix(e.Type, "stage.") && !strings.HasPrefix(e.Type, "stage.retry_") {
+			told[*e.Data.Stage] = true
+		}
+		for _, d := range e.Data.Details {
+			told[d.Stage] = true
+		}
+	}
+	return told
 }
 
 func stageOf(line []byte) string {

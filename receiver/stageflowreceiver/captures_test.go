@@ -64,6 +64,9 @@ func TestCapturesBecomeTheirTruth(t *testing.T) {
 				if truth.Status == semconv.StatusCancelled {
 					assert.Equal(t, truth.FailedStage, attr(span, semconv.RunFailedStageKey), "run %s %q", truth.ID, truth.Label)
 				}
+				for name := range truth.Told {
+					assert.Contains(t, stages[truth.ID], name, "run %s %q", truth.ID, truth.Label)
+				}
 				for name, got := range stages[truth.ID] {
 					if want, told := truth.Stages[name]; told && truth.Unknowable == "" {
 						assert.Equal(t, string(want), attr(got, semconv.StageStatusKey), "run %s %q stage %s", truth.ID, truth.Label, name)
