@@ -72,7 +72,7 @@ func addEvent(b *runlog.Batch, service string, record plog.LogRecord) {
 // run is what the event says of its run.
 func (e event) run() *runlog.Row {
 	fact := runlog.NewFact(runlog.Runs, e.time, false, runlog.KeyValue(e.runID))
-	about := aboutRun(e.name)
+	about := e.name.OfRun()
 	status, kind := statusOf(e.attrs, semconv.RunStatusKey), endKindOf(e.attrs)
 	ended := status != semconv.StatusRunning && kind.Rank() > 0
 	runFields.fill(fact, e.attrs, ended, about)
@@ -111,14 +111,4 @@ func (e event) start() int64 {
 		}
 	}
 	return start
-}
-
-// aboutRun tells the events whose subject is the run itself.
-func aboutRun(name semconv.EventName) bool {
-	switch name {
-	case semconv.EventRunStarted, semconv.EventRunEnded, semconv.EventRunCancelRequested, semconv.EventWideRun,
-		semconv.EventChildStarted, semconv.EventChildEnded:
-		return true
-	}
-	return false
 }

@@ -29,9 +29,6 @@ func (in *intake) normalise(e event.Event, runID string, arrival pcommon.Timesta
 	status := semconv.StatusCompleted
 	var span semconv.SpanID
 	switch e.Name {
-	case semconv.EventRunStarted, semconv.EventRunEnded, semconv.EventWideRun, semconv.EventRunCancelRequested,
-		semconv.EventChildStarted, semconv.EventChildEnded:
-		status = normaliseRun(e, attrs)
 	case semconv.EventStageStarted, semconv.EventStageEnded, semconv.EventWideStage:
 		status = normaliseStage(e, attrs)
 		if attempt, ok := e.Int("attempt"); ok && attempt > 0 && runID != "" {
@@ -44,13 +41,16 @@ func (in *intake) normalise(e event.Event, runID string, arrival pcommon.Timesta
 			span = semconv.CallSpanID(runID, id)
 		}
 	default:
-		if !e.OfTool() {
-			break
-		}
-		in.joins.keepAction(e, runID)
-		status = normaliseTool(e, attrs)
-		if id := e.ActionID(); id != "" && runID != "" {
-			span = semconv.ToolSpanID(runID, id)
+		switch {
+		case e.Name.OfRun():
+			status = normaliseRun(e, attrs)
+			span = semconv.RunSpanID(runID)
+		case e.OfTool():
+			in.joins.keepAction(e, runID)
+			status = normaliseTool(e, attrs)
+			if id := e.ActionID(); id != "" && runID != "" {
+				span = semconv.ToolSpanID(runID, id)
+			}
 		}
 	}
 	if runID != "" {
@@ -72,11 +72,6 @@ func (in *intake) correlate(e event.Event, runID string, span semconv.SpanID) {
 		trace = in.assembler.TraceOf(runID)
 	}
 	e.Record.SetTraceID(pcommon.TraceID(trace))
-	switch e.Name {
-	case semconv.EventRunStarted, semconv.EventRunEnded, semconv.EventWideRun, semconv.EventRunCancelRequested,
-		semconv.EventChildStarted, semconv.EventChildEnded:
-		span = semconv.RunSpanID(runID)
-	}
 	if !span.IsZero() {
 		e.Record.SetSpanID(pcommon.SpanID(span))
 	}
@@ -90,20 +85,13 @@ func normaliseRun(e event.Event, attrs pcommon.Map) semconv.Status {
 		return status
 	}
 	attrs.PutStr(semconv.RunEndKey, string(kind))
-	if start := runStart(e); start != 0 {
-		putTime(attrs, start)
-	}
+	putStart(attrs, runStart(e))
 	return status
 }
 
 // runStart is the earliest start that an end of a run tells: of its stages, or its own less its duration.
 func runStart(e event.Event) pcommon.Timestamp {
-	var start pcommon.Timestamp
-	if ms, ok := e.Double("duration_ms"); ok && ms >= 0 && e.Record.Timestamp() != 0 {
-		if d := pcommon.Timestamp(ms * float64(time.Millisecond)); d < e.Record.Timestamp() {
-			start = e.Record.Timestamp() - d
-		}
-	}
+	start := startByDuration(e, "duration_ms")
 	details, ok := e.Field("stage_details")
 	if !ok || details.Type() != pcommon.ValueTypeSlice {
 		return start
@@ -122,18 +110,10 @@ func runStart(e event.Event) pcommon.Timestamp {
 }
 
 func normaliseStage(e event.Event, attrs pcommon.Map) semconv.Status {
-	var keys []string
-	if v, ok := e.Field("data_keys"); ok && v.Type() == pcommon.ValueTypeSlice {
-		for _, key := range v.Slice().All() {
-			keys = append(keys, event.AsText(key))
-		}
-	}
-	status := event.Restore(e.StageStatus(), keys)
+	status := event.Restore(e.StageStatus(), e.DataKeys())
 	attrs.PutStr(semconv.StageNameKey, e.StageName())
 	attrs.PutStr(semconv.StageStatusKey, string(status))
-	if start := e.Time("started_at"); start != 0 {
-		putTime(attrs, start)
-	}
+	putStart(attrs, e.Time("started_at"))
 	return status
 }
 
@@ -143,17 +123,17 @@ func normaliseCall(e event.Event, attrs pcommon.Map) semconv.Status {
 	if e.CallID() == "" {
 		attrs.Remove(semconv.CallIDKey)
 	}
-	putStart(e, "latency_ms", attrs)
+	putStart(attrs, startByDuration(e, "latency_ms"))
 	return status
 }
 
-// putStart writes the start that an end tells by its duration.
-func putStart(e event.Event, duration string, attrs pcommon.Map) {
-	if ms, ok := e.Double(duration); ok && ms >= 0 && e.Record.Timestamp() != 0 {
-		if d := pcommon.Timestamp(ms * float64(time.Millisecond)); d < e.Record.Timestamp() {
-			putTime(attrs, e.Record.Timestamp()-d)
-		}
+// startByDuration is the start that an end tells by its duration, 0 when it tells none.
+func startByDuration(e event.Event, field string) pcommon.Timestamp {
+	d, ok := e.Duration(field)
+	if !ok {
+		return 0
 	}
+	return event.Before(e.Record.Timestamp(), d)
 }
 
 // normaliseTool returns how the event went, for the record's severity: the undoing of a tool call may fail, although
@@ -166,7 +146,7 @@ func normaliseTool(e event.Event, attrs pcommon.Map) semconv.Status {
 	}
 	switch e.Name {
 	case semconv.EventToolEnded:
-		putStart(e, "duration_ms", attrs)
+		putStart(attrs, startByDuration(e, "duration_ms"))
 	case semconv.EventToolUndoFailed:
 		return semconv.StatusFailed
 	case semconv.EventApprovalDecided:
@@ -180,6 +160,9 @@ func normaliseTool(e event.Event, attrs pcommon.Map) semconv.Status {
 	return status
 }
 
-func putTime(attrs pcommon.Map, t pcommon.Timestamp) {
-	attrs.PutStr(semconv.StartTimeKey, t.AsTime().Format(time.RFC3339Nano))
+// putStart writes when it began, if that is known.
+func putStart(attrs pcommon.Map, start pcommon.Timestamp) {
+	if start != 0 {
+		attrs.PutStr(semconv.StartTimeKey, start.AsTime().Format(time.RFC3339Nano))
+	}
 }

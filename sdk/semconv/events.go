@@ -122,6 +122,15 @@ var EventTypes = map[string]EventName{
 	"stream.buffer_recovered":       "stageflow.stream.buffer_recovered",
 }
 
+// OfRun tells the events whose subject is the run itself, or a child of it.
+func (n EventName) OfRun() bool {
+	switch n {
+	case EventRunStarted, EventRunEnded, EventRunCancelRequested, EventWideRun, EventChildStarted, EventChildEnded:
+		return true
+	}
+	return false
+}
+
 const (
 	stagePrefix     = "stage."
 	wideStagePrefix = "stage.wide."

@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -184,7 +186,9 @@ func TestARunIsThereWhileItRuns(t *testing.T) {
 	code, answer, err := c.Post(t.Context(), []byte(body))
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, code, "%s", answer)
-	require.NoError(t, testbed.Poll(t.Context(), func() (bool, error) {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	require.NoError(t, testbed.Poll(ctx, func() (bool, error) {
 		return len(query(t, c.Database, "SELECT 1 FROM stages WHERE run_id = 'r-1'")) == 1, nil
 	}))
 	row := query(t, c.Database, "SELECT * FROM runs")[0]

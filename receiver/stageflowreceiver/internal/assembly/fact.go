@@ -4,7 +4,6 @@
 package assembly
 
 import (
-	"math"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -147,7 +146,7 @@ func runEnd(e event.Event, at pcommon.Timestamp, own pcommon.Map) *RunEnd {
 	if end.Kind == semconv.EndNone {
 		return nil
 	}
-	end.Duration = milliseconds(e, "duration_ms")
+	end.Duration, _ = e.Duration("duration_ms")
 	return end
 }
 
@@ -158,7 +157,7 @@ func stageFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) StageFact {
 	switch {
 	case s.Wide:
 		s.Start, s.End = e.Time("started_at"), e.Time("ended_at")
-		if d := milliseconds(e, "duration_ms"); s.End == 0 && s.Start != 0 && d > 0 {
+		if d, _ := e.Duration("duration_ms"); s.End == 0 && s.Start != 0 && d > 0 {
 			s.End = s.Start + pcommon.Timestamp(d)
 		}
 		if s.End == 0 {
@@ -170,13 +169,11 @@ func stageFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) StageFact {
 		s.End = at
 	}
 	if s.Start == 0 {
-		if d := milliseconds(e, "duration_ms"); d > 0 {
-			s.Start = before(s.End, d)
+		if d, _ := e.Duration("duration_ms"); d > 0 {
+			s.Start = event.Before(s.End, d)
 		}
 	}
-	if keys, ok := own.Get(semconv.StageDataKeysKey); ok {
-		s.DataKeys = texts(keys)
-	}
+	s.DataKeys = e.DataKeys()
 	return s
 }
 
@@ -209,38 +206,10 @@ func callFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) CallFact {
 		return c
 	}
 	c.End = at
-	if d := milliseconds(e, "latency_ms"); d > 0 {
-		c.Start = before(at, d)
+	if d, _ := e.Duration("latency_ms"); d > 0 {
+		c.Start = event.Before(at, d)
 	}
 	return c
-}
-
-// milliseconds reads a duration; what is negative or would not fit counts as not told.
-func milliseconds(e event.Event, field string) time.Duration {
-	ms, ok := e.Double(field)
-	if !ok || ms <= 0 || ms > float64(math.MaxInt64/int64(time.Millisecond)) {
-		return 0
-	}
-	return time.Duration(ms * float64(time.Millisecond))
-}
-
-// before is t − d, never below the epoch.
-func before(t pcommon.Timestamp, d time.Duration) pcommon.Timestamp {
-	if pcommon.Timestamp(d) >= t {
-		return 0
-	}
-	return t - pcommon.Timestamp(d)
-}
-
-func texts(v pcommon.Value) []string {
-	if v.Type() != pcommon.ValueTypeSlice {
-		return nil
-	}
-	out := make([]string, 0, v.Slice().Len())
-	for _, item := range v.Slice().All() {
-		out = append(out, event.AsText(item))
-	}
-	return out
 }
 
 func addAll(dst, src pcommon.Map) {

@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
@@ -256,7 +257,7 @@ func (r *run) resolveTimes(out *Run) {
 		earlier(t.Start)
 	}
 	if len(r.ends) > 0 && r.ends[0].Duration > 0 {
-		earlier(before(out.End, r.ends[0].Duration))
+		earlier(event.Before(out.End, r.ends[0].Duration))
 	}
 	out.Start = start
 	out.End = max(out.End, out.Start)

@@ -90,7 +90,8 @@ func toolFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) ToolFact {
 	case semconv.EventToolStarted:
 		t.Started, note = at, false
 	case semconv.EventToolEnded, semconv.EventToolDenied, semconv.EventToolUnresolved:
-		end.Strength, end.Duration, note = endTold, milliseconds(e, "duration_ms"), false
+		end.Strength, note = endTold, false
+		end.Duration, _ = e.Duration("duration_ms")
 	case semconv.EventApprovalDecided:
 		if decision := e.ApprovalDecision(); decision != "" {
 			own.PutStr(semconv.ApprovalDecisionKey, decision)
@@ -188,7 +189,7 @@ func earliest(a, b pcommon.Timestamp) pcommon.Timestamp {
 func (t *tool) start() pcommon.Timestamp {
 	start := cmp.Or(t.started, t.invoked)
 	if start == 0 && t.end.Duration > 0 {
-		start = before(t.end.Time, t.end.Duration)
+		start = event.Before(t.end.Time, t.end.Duration)
 	}
 	return cmp.Or(start, t.end.Time, t.first)
 }

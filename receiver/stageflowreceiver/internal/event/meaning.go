@@ -97,6 +97,19 @@ func (e Event) StageStatus() semconv.Status {
 	return s
 }
 
+// DataKeys are the names of the stage's results, nil when the event does not tell them.
+func (e Event) DataKeys() []string {
+	v, ok := e.Field("data_keys")
+	if !ok || v.Type() != pcommon.ValueTypeSlice {
+		return nil
+	}
+	keys := make([]string, 0, v.Slice().Len())
+	for _, key := range v.Slice().All() {
+		keys = append(keys, AsText(key))
+	}
+	return keys
+}
+
 // Restore undoes the framework's flattening: its wide events know completed and failed only, and a stage that
 // cancelled the run or skipped itself is completed there, recognisable by the names of its results
 // (catalogue 1.4).

@@ -4,6 +4,7 @@
 package event
 
 import (
+	"math"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -67,4 +68,22 @@ func ParseTime(v pcommon.Value) pcommon.Timestamp {
 		return pcommon.NewTimestampFromTime(t)
 	}
 	return 0
+}
+
+// Duration is a field of the data in milliseconds; ok is false when it is absent, negative, or longer than a
+// [time.Duration] can hold.
+func (e Event) Duration(field string) (d time.Duration, ok bool) {
+	ms, ok := e.Double(field)
+	if !ok || ms < 0 || ms > float64(math.MaxInt64/int64(time.Millisecond)) {
+		return 0, false
+	}
+	return time.Duration(ms * float64(time.Millisecond)), true
+}
+
+// Before is t − d, and 0, for unknown, where that would lie before 1970.
+func Before(t pcommon.Timestamp, d time.Duration) pcommon.Timestamp {
+	if pcommon.Timestamp(d) >= t {
+		return 0
+	}
+	return t - pcommon.Timestamp(d)
 }
