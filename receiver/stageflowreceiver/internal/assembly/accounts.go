@@ -1,0 +1,153 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package assembly
+
+import (
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
+)
+
+// Of one attempt there may be two accounts: lifecycle events, each of which knows one end, and a wide event, which
+// knows both. This file finds which belong together where no event has a number.
+
+// matchTolerance is how far the two accounts of one attempt, lifecycle events and wide event, may lie apart: the
+// wide event's start is taken up to 0.1 ms before the start event's, and guard retries follow within 0.6 ms.
+const matchTolerance = pcommon.Timestamp(time.Millisecond)
+
+// joinAccounts returns the attempts of the facts without a number; facts that belong to a numbered attempt are
+// added to that one.
+func joinAccounts(stage string, numbered []*Attempt, wides, lifecycle []StageFact) []*Attempt {
+	var fresh []*Attempt
+	for _, f := range wides {
+		if a := startingExactlyAt(numbered, f.Start); a != nil {
+			a.take(f)
+			continue
+		}
+		if a := nearest(slices.DeleteFunc(slices.Clone(numbered), (*Attempt).wide), f.Start); a != nil {
+			a.take(f)
+			continue
+		}
+		// A detail of the run's wide event repeats the stage's own with the same start.
+		if a := startingExactlyAt(fresh, f.Start); a != nil {
+			a.take(f)
+			continue
+		}
+		a := &Attempt{Stage: stage}
+		a.take(f)
+		fresh = append(fresh, a)
+	}
+	matched := map[*Attempt]bool{}
+	for _, l := range pair(lifecycle) {
+		if a := l.match(fresh, matched); a != nil {
+			matched[a] = true
+			a.take(l.facts...)
+			continue
+		}
+		if a := l.matchNumbered(numbered); a != nil {
+			a.take(l.facts...)
+			continue
+		}
+		a := &Attempt{Stage: stage}
+		a.take(l.facts...)
+		matched[a] = true
+		fresh = append(fresh, a)
+	}
+	return fresh
+}
+
+// account is what lifecycle events say of one attempt.
+type account struct {
+	facts      []StageFact
+	start, end pcommon.Timestamp
+	// started is set when a start event was seen, not a start reckoned from a duration.
+	started bool
+}
+
+// pair puts starts and ends together: a start opens an attempt, an end closes the open one, or repeats the end of
+// the latest.
+func pair(facts []StageFact) []*account {
+	var accounts []*account
+	for _, f := range facts {
+		if f.Status == semconv.StatusRunning {
+			accounts = append(accounts, &account{facts: []StageFact{f}, start: f.Start, started: true})
+			continue
+		}
+		var open *account
+		for _, a := range accounts {
+			if a.end == 0 {
+				open = a
+			}
+		}
+		switch {
+		case open != nil:
+			open.facts, open.end = append(open.facts, f), f.End
+		case len(accounts) > 0:
+			last := accounts[len(accounts)-1]
+			last.facts = append(last.facts, f)
+		default:
+			accounts = append(accounts, &account{facts: []StageFact{f}, start: f.Start, end: f.End})
+		}
+	}
+	return accounts
+}
+
+// match finds the wide account of the same attempt, in time order, each at most once.
+func (l *account) match(wide []*Attempt, matched map[*Attempt]bool) *Attempt {
+	var best *Attempt
+	for _, a := range wide {
+		start, end := a.bounds()
+		if matched[a] || (l.end != 0 && start > l.end+matchTolerance) {
+			continue
+		}
+		if !l.started {
+			best = a // an end alone belongs to the latest attempt that began before it
+			continue
+		}
+		if l.start <= end+matchTolerance {
+			return a
+		}
+	}
+	return best
+}
+
+// matchNumbered finds the numbered attempt that an account without a number tells of: the one that starts with
+// it, or, for an end alone, the latest.
+func (l *account) matchNumbered(numbered []*Attempt) *Attempt {
+	if l.started {
+		return nearest(numbered, l.start)
+	}
+	var latest *Attempt
+	for _, a := range numbered {
+		if latest == nil || a.Number > latest.Number {
+			latest = a
+		}
+	}
+	return latest
+}
+
+// nearest is the attempt that starts closest to start, within the tolerance.
+func nearest(attempts []*Attempt, start pcommon.Timestamp) *Attempt {
+	var best *Attempt
+	least := matchTolerance + 1
+	for _, a := range attempts {
+		s, _ := a.bounds()
+		if d := max(s, start) - min(s, start); d < least {
+			best, least = a, d
+		}
+	}
+	return best
+}
+
+func startingExactlyAt(attempts []*Attempt, start pcommon.Timestamp) *Attempt {
+	for _, a := range attempts {
+		if s, _ := a.bounds(); s == start {
+			return a
+		}
+	}
+	return nil
+}
