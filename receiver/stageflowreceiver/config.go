@@ -23,6 +23,9 @@ type Config struct {
 	Events configoptional.Optional[confighttp.ServerConfig] `mapstructure:"events"`
 	// Runs says when a run is over.
 	Runs RunsConfig `mapstructure:"runs"`
+	// Storage is a storage extension (file_storage is one) that keeps the runs in flight over a crash or a restart of
+	// the collector. Without it they are kept in memory only.
+	Storage *component.ID `mapstructure:"storage"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}

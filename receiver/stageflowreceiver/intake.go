@@ -10,34 +10,112 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.uber.org/zap"
 
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/assembly"
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/journal"
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/metadata"
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/runmetrics"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
 // intake is the way of a batch of log records, from whatever input: events are understood, everything else passes.
+// First all records of the batch are read, then it is put into the journal, then it is passed on.
 type intake struct {
 	// next is nil without a logs pipeline, assemble is false without a traces pipeline.
 	next      consumer.Logs
 	assemble  bool
 	assembler *assembly.Assembler
+	// journal is nil without a storage.
+	journal *journal.Journal
+	// metrics is nil without a metrics pipeline.
+	metrics   *runmetrics.T
 	seen      *seen
 	joins     *joins
 	now       func() time.Time
 	telemetry *metadata.TelemetryBuilder
+	logger    *zap.Logger
 }
 
-// take is all or nothing: a batch that the logs pipeline refuses leaves no trace here, so it can be sent again.
+// take is all or nothing: a batch that the journal or the logs pipeline refuses leaves no trace here, so it can be
+// sent again.
 func (in *intake) take(ctx context.Context, ld plog.Logs) error {
 	now := in.now()
 	b := &batch{intake: in, ctx: ctx, arrival: pcommon.NewTimestampFromTime(now)}
-	ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
-		service := ""
-		if v, ok := rl.Resource().Attributes().Get(semconv.ServiceNameKey); ok {
-			service = v.AsString()
+	b.openAll(ld)
+	taken := false
+	defer func() { // also when the pipeline panics and the server recovers
+		if taken {
+			in.seen.keep(b.keys)
+		} else {
+			in.seen.forget(b.keys)
 		}
+	}()
+	if b.underWay {
+		return errUnderWay
+	}
+	if err := b.assembler.Admit(b.facts); err != nil {
+		return errBusy(err)
+	}
+	at, err := b.write(ld, now)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if taken {
+			in.journal.Done(at)
+		} else {
+			b.withdraw(at)
+		}
+	}()
+	var metrics []runmetrics.Fact
+	for _, e := range b.events {
+		b.normalise(e.Event, e.runID, b.arrival)
+		metrics = in.measure(metrics, e)
+	}
+	if b.next != nil && ld.LogRecordCount() > 0 {
+		if err := b.next.ConsumeLogs(b.ctx, ld); err != nil {
+			return err
+		}
+	}
+	in.assembler.Add(b.facts, now, at)
+	if in.metrics != nil {
+		in.metrics.Add(metrics)
+	}
+	taken = true
+	return nil
+}
+
+// batch gathers what a request leaves behind once it has been passed on.
+type batch struct {
+	*intake
+	ctx     context.Context
+	arrival pcommon.Timestamp
+	events  []joinedEvent
+	keys    []event.Key
+	facts   []assembly.Fact
+	// telling is how many of the events tell something of a run.
+	telling int
+	// underWay is set when another batch has some of the events and it is not yet known whether they are taken.
+	underWay bool
+}
+
+// joinedEvent is an event with the run that it was joined to.
+type joinedEvent struct {
+	event.Event
+	runID string
+	// service is the resource's, "" when it names none.
+	service string
+	// tells is set when the event tells something of a run.
+	tells bool
+}
+
+// openAll understands the records that are events, and drops those that were here before.
+func (b *batch) openAll(ld plog.Logs) {
+	b.events = make([]joinedEvent, 0, ld.LogRecordCount())
+	ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
+		service := serviceOf(rl)
 		dropped := false
 		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
 			before := sl.LogRecords().Len()
@@ -47,50 +125,13 @@ func (in *intake) take(ctx context.Context, ld plog.Logs) error {
 		})
 		return dropped && rl.ScopeLogs().Len() == 0
 	})
-
-	taken := false
-	defer func() { // also when the pipeline panics and the server recovers
-		if taken {
-			in.seen.keep(b.keys)
-		} else {
-			in.seen.forget(b.keys)
-		}
-	}()
-	if err := b.passOn(ld); err != nil {
-		return err
-	}
-	if in.assemble {
-		in.assembler.Add(b.facts, now)
-	}
-	taken = true
-	return nil
 }
 
-// passOn hands the records to the logs pipeline, if the batch can be taken at all.
-func (b *batch) passOn(ld plog.Logs) error {
-	if b.underWay {
-		return errUnderWay
+func serviceOf(rl plog.ResourceLogs) string {
+	if v, ok := rl.Resource().Attributes().Get(semconv.ServiceNameKey); ok {
+		return v.AsString()
 	}
-	if b.assemble {
-		if err := b.assembler.Admit(b.facts); err != nil {
-			return errBusy(err)
-		}
-	}
-	if b.next != nil && ld.LogRecordCount() > 0 {
-		return b.next.ConsumeLogs(b.ctx, ld)
-	}
-	return nil
-}
-
-// batch gathers what a request leaves behind once it has been passed on.
-type batch struct {
-	*intake
-	ctx     context.Context
-	arrival pcommon.Timestamp
-	keys    []event.Key
-	facts   []assembly.Fact
-	// underWay is set when another batch has some of the events and it is not yet known whether they are taken.
-	underWay bool
+	return ""
 }
 
 // open understands one record if it is an event; it returns false for an event that was here before.
@@ -102,7 +143,8 @@ func (b *batch) open(lr plog.LogRecord, service string) bool {
 	if repairs > 0 {
 		b.telemetry.ReceiverStageflowRepairedValues.Add(b.ctx, int64(repairs))
 	}
-	if key, ok := e.Key(); ok {
+	key, known := e.Key()
+	if known {
 		fresh, underWay := b.seen.add(key, b)
 		if underWay {
 			b.underWay = true
@@ -115,9 +157,39 @@ func (b *batch) open(lr plog.LogRecord, service string) bool {
 		b.keys = append(b.keys, key)
 	}
 	runID := b.joins.runOf(e)
-	if b.assemble && (runID != "" || e.Name == semconv.EventCallEnded) {
-		b.facts = append(b.facts, assembly.Facts(e, runID, service, b.arrival)...)
+	b.joins.keep(e, runID)
+	var facts []assembly.Fact
+	if !known || !b.seen.isAssembled(key) {
+		facts = b.factsOf(e, key, runID, service, b.arrival)
 	}
-	b.normalise(e, runID, b.arrival)
+	b.facts = append(b.facts, facts...)
+	b.events = append(b.events, joinedEvent{e, runID, service, len(facts) > 0})
+	if len(facts) > 0 {
+		b.telling++
+	}
 	return true
+}
+
+// measure appends what an event says of metrics. Few events name their service; then it is that of their run.
+func (in *intake) measure(dst []runmetrics.Fact, e joinedEvent) []runmetrics.Fact {
+	if in.metrics == nil || !runmetrics.Concerns(e.Name) {
+		return dst
+	}
+	service := e.service
+	if service == "" {
+		service = in.assembler.ServiceOf(e.runID)
+	}
+	return runmetrics.Facts(dst, e.Event, service, e.Record.Attributes())
+}
+
+// factsOf is what an event says of runs. Without an assembly nobody asks.
+func (in *intake) factsOf(e event.Event, key event.Key, runID, service string, arrival pcommon.Timestamp) []assembly.Fact {
+	if !in.assemble || (runID == "" && e.Name != semconv.EventCallEnded) {
+		return nil
+	}
+	facts := assembly.Facts(e, runID, service, arrival)
+	for i := range facts {
+		facts[i].Key = key
+	}
+	return facts
 }

@@ -45,10 +45,10 @@ func newJoins() *joins {
 	return &joins{byCallID: calls, byActionID: actions}
 }
 
-// runOf is the run of an event: its own, the one of the call it ends or of the tool call it is about, or one made up
-// for a whole run that has no id. It is "" when nothing tells.
+// runOf is the run of an event: its own, the one that it was joined to before, the one of the call it ends or of the
+// tool call it is about, or one made up for a whole run that has no id. It is "" when nothing tells.
 func (j *joins) runOf(e event.Event) string {
-	if id := e.RunID(); id != "" {
+	if id := e.JoinedRunID(); id != "" {
 		return id
 	}
 	switch e.Name {
@@ -65,39 +65,44 @@ func (j *joins) runOf(e event.Event) string {
 	return ""
 }
 
-// complete remembers the start of a call, and fills the attributes of its end from it.
-func (j *joins) complete(e event.Event, runID string, attrs pcommon.Map) {
-	id := e.CallID()
-	if id == "" {
-		return
-	}
-	switch e.Name {
-	case semconv.EventCallStarted:
-		start := callStart{runID: runID}
-		for _, key := range joinedKeys {
-			if v, ok := attrs.Get(key); ok {
-				kept := pcommon.NewValueEmpty()
-				v.CopyTo(kept)
-				start.attributes = append(start.attributes, callAttribute{key, kept})
-			}
+// keep remembers what later events of a call may need: its run, and what its start says.
+func (j *joins) keep(e event.Event, runID string) {
+	switch {
+	case e.Name == semconv.EventCallStarted:
+		if id := e.CallID(); id != "" {
+			attrs := pcommon.NewMap()
+			e.Attributes(attrs, attrs, false)
+			j.keepCall(id, runID, attrs)
 		}
-		j.byCallID.Add(id, start)
-	case semconv.EventCallEnded:
-		start, ok := j.byCallID.Get(id)
-		if !ok {
-			return
-		}
-		for _, a := range start.attributes {
-			if v, found := attrs.GetOrPutEmpty(a.key); !found {
-				a.value.CopyTo(v)
-			}
+	case e.OfTool():
+		if id := e.ActionID(); id != "" && runID != "" {
+			j.byActionID.Add(id, runID)
 		}
 	}
 }
 
-// keepAction remembers the run of a tool call.
-func (j *joins) keepAction(e event.Event, runID string) {
-	if id := e.ActionID(); id != "" && runID != "" {
-		j.byActionID.Add(id, runID)
+// keepCall remembers the start of a call.
+func (j *joins) keepCall(id, runID string, attrs pcommon.Map) {
+	start := callStart{runID: runID}
+	for _, key := range joinedKeys {
+		if v, ok := attrs.Get(key); ok {
+			kept := pcommon.NewValueEmpty()
+			v.CopyTo(kept)
+			start.attributes = append(start.attributes, callAttribute{key, kept})
+		}
+	}
+	j.byCallID.Add(id, start)
+}
+
+// complete fills the attributes of a call's end from its start.
+func (j *joins) complete(e event.Event, attrs pcommon.Map) {
+	if e.Name != semconv.EventCallEnded {
+		return
+	}
+	start, _ := j.byCallID.Get(e.CallID())
+	for _, a := range start.attributes {
+		if v, found := attrs.GetOrPutEmpty(a.key); !found {
+			a.value.CopyTo(v)
+		}
 	}
 }

@@ -14,10 +14,16 @@ import (
 )
 
 // normalise writes beside the event's data what it means: everything after the receiver reads attributes only.
-func (in *intake) normalise(e event.Event, runID string, arrival pcommon.Timestamp) {
+func (b *batch) normalise(e event.Event, runID string, arrival pcommon.Timestamp) {
 	lr, attrs := e.Record, e.Record.Attributes()
 	if lr.ObservedTimestamp() == 0 {
 		lr.SetObservedTimestamp(arrival)
+	}
+	if clock := e.Clock(arrival); clock != "" {
+		attrs.PutStr(semconv.ClockKey, clock)
+	}
+	if e.ZeroParent() {
+		b.telemetry.ReceiverStageflowZeroParents.Add(b.ctx, 1)
 	}
 	e.Attributes(attrs, attrs, false)
 	if runID == "" {
@@ -35,7 +41,7 @@ func (in *intake) normalise(e event.Event, runID string, arrival pcommon.Timesta
 			span = semconv.StageSpanID(runID, e.StageName(), attempt)
 		}
 	case semconv.EventCallStarted, semconv.EventCallEnded:
-		in.joins.complete(e, runID, attrs)
+		b.joins.complete(e, attrs)
 		status = normaliseCall(e, attrs)
 		if id := e.CallID(); id != "" && runID != "" {
 			span = semconv.CallSpanID(runID, id)
@@ -46,15 +52,14 @@ func (in *intake) normalise(e event.Event, runID string, arrival pcommon.Timesta
 			status = normaliseRun(e, attrs)
 			span = semconv.RunSpanID(runID)
 		case e.OfTool():
-			in.joins.keepAction(e, runID)
 			status = normaliseTool(e, attrs)
-			if id := e.ActionID(); id != "" && runID != "" {
+			if id := e.ToolID(); id != "" && runID != "" {
 				span = semconv.ToolSpanID(runID, id)
 			}
 		}
 	}
 	if runID != "" {
-		in.correlate(e, runID, span)
+		b.correlate(e, runID, span)
 	}
 	if lr.SeverityNumber() == plog.SeverityNumberUnspecified {
 		lr.SetSeverityNumber(plog.SeverityNumberInfo)
@@ -66,10 +71,10 @@ func (in *intake) normalise(e event.Event, runID string, arrival pcommon.Timesta
 
 // correlate sets the record's trace and span: of the run, and of the stage attempt, call or tool call it is about
 // where that is known before the run has settled.
-func (in *intake) correlate(e event.Event, runID string, span semconv.SpanID) {
+func (b *batch) correlate(e event.Event, runID string, span semconv.SpanID) {
 	trace, _ := e.TraceContext()
 	if trace.IsZero() {
-		trace = in.assembler.TraceOf(runID)
+		trace = b.assembler.TraceOf(runID)
 	}
 	e.Record.SetTraceID(pcommon.TraceID(trace))
 	if !span.IsZero() {
@@ -85,13 +90,16 @@ func normaliseRun(e event.Event, attrs pcommon.Map) semconv.Status {
 		return status
 	}
 	attrs.PutStr(semconv.RunEndKey, string(kind))
-	putStart(attrs, runStart(e))
+	putStart(e, attrs, runStart(e))
 	return status
 }
 
 // runStart is the earliest start that an end of a run tells: of its stages, or its own less its duration.
 func runStart(e event.Event) pcommon.Timestamp {
 	start := startByDuration(e, "duration_ms")
+	if t := e.StartedAt(); t != 0 && (start == 0 || t < start) {
+		start = t
+	}
 	details, ok := e.Field("stage_details")
 	if !ok || details.Type() != pcommon.ValueTypeSlice {
 		return start
@@ -113,7 +121,7 @@ func normaliseStage(e event.Event, attrs pcommon.Map) semconv.Status {
 	status := event.Restore(e.StageStatus(), e.DataKeys())
 	attrs.PutStr(semconv.StageNameKey, e.StageName())
 	attrs.PutStr(semconv.StageStatusKey, string(status))
-	putStart(attrs, e.Time("started_at"))
+	putStart(e, attrs, e.StartedAt())
 	return status
 }
 
@@ -123,7 +131,7 @@ func normaliseCall(e event.Event, attrs pcommon.Map) semconv.Status {
 	if e.CallID() == "" {
 		attrs.Remove(semconv.CallIDKey)
 	}
-	putStart(attrs, startByDuration(e, "latency_ms"))
+	putStart(e, attrs, startByDuration(e, "latency_ms"))
 	return status
 }
 
@@ -141,12 +149,14 @@ func startByDuration(e event.Event, field string) pcommon.Timestamp {
 func normaliseTool(e event.Event, attrs pcommon.Map) semconv.Status {
 	status := e.ToolStatus()
 	attrs.PutStr(semconv.ToolStatusKey, string(status))
-	if e.ActionID() == "" {
+	if id := e.ToolID(); id != "" {
+		attrs.PutStr(semconv.GenAIToolCallIDKey, id)
+	} else {
 		attrs.Remove(semconv.GenAIToolCallIDKey)
 	}
 	switch e.Name {
 	case semconv.EventToolEnded:
-		putStart(attrs, startByDuration(e, "duration_ms"))
+		putStart(e, attrs, startByDuration(e, "duration_ms"))
 	case semconv.EventToolUndoFailed:
 		return semconv.StatusFailed
 	case semconv.EventApprovalDecided:
@@ -160,8 +170,12 @@ func normaliseTool(e event.Event, attrs pcommon.Map) semconv.Status {
 	return status
 }
 
-// putStart writes when it began, if that is known.
-func putStart(attrs pcommon.Map, start pcommon.Timestamp) {
+// putStart writes when it began, if that is known; not after the event's own time, or something would have taken less
+// than no time.
+func putStart(e event.Event, attrs pcommon.Map, start pcommon.Timestamp) {
+	if t := e.Record.Timestamp(); t != 0 {
+		start = min(start, t)
+	}
 	if start != 0 {
 		attrs.PutStr(semconv.StartTimeKey, start.AsTime().Format(time.RFC3339Nano))
 	}

@@ -32,7 +32,11 @@ func newOTLP(ctx context.Context, set receiver.Settings, protocols otlpreceiver.
 		return nil, err
 	}
 	if c.traces != nil {
-		if _, err := factory.CreateTraces(ctx, set, cfg, c.traces); err != nil {
+		traces, err := consumer.NewTraces(c.passSpans, consumer.WithCapabilities(c.traces.Capabilities()))
+		if err != nil {
+			return nil, err
+		}
+		if _, err := factory.CreateTraces(ctx, set, cfg, traces); err != nil {
 			return nil, err
 		}
 	}

@@ -16,7 +16,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/assembly"
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/journal"
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/metadata"
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/runmetrics"
 )
 
 // core is the one receiver behind all pipelines that name a component id.
@@ -31,8 +33,10 @@ type core struct {
 	metrics consumer.Metrics
 
 	telemetry *metadata.TelemetryBuilder
+	journal   *journal.Journal
 	intake    *intake
 	settler   *settler
+	collector *collector
 	otlp      component.Component
 	events    *eventsServer
 }
@@ -47,15 +51,25 @@ func newCore(cfg *Config, set receiver.Settings) (*core, error) {
 
 // Start opens the inputs last, so that whatever comes in finds everything behind it ready.
 func (c *core) Start(ctx context.Context, host component.Host) error {
+	if c.assembles() {
+		var err error
+		if c.journal, err = openJournal(ctx, host, c.cfg, c.set.ID); err != nil {
+			return err
+		}
+	}
 	assembler := assembly.New(assembly.Settings{
 		Settle: c.cfg.Runs.Settle, FlushAfter: c.cfg.Runs.FlushAfter, IdleTimeout: c.cfg.Runs.IdleTimeout,
 		AbandonAfter: c.cfg.Runs.AbandonAfter, MaxActive: c.cfg.Runs.MaxActive,
+		Journal: c.journal,
 	})
 	c.intake = &intake{
-		next: c.logs, assemble: c.traces != nil, assembler: assembler,
-		seen: newSeen(seenPerGeneration), joins: newJoins(), now: c.now, telemetry: c.telemetry,
+		next: c.logs, assemble: c.assembles(), assembler: assembler, journal: c.journal,
+		seen: newSeen(seenPerGeneration), joins: newJoins(), now: c.now, telemetry: c.telemetry, logger: c.set.Logger,
 	}
-	if c.traces != nil {
+	if err := c.intake.replay(ctx); err != nil {
+		return err
+	}
+	if c.assembles() {
 		obs, err := c.obsReport("settled")
 		if err != nil {
 			return err
@@ -63,9 +77,22 @@ func (c *core) Start(ctx context.Context, host component.Host) error {
 		if err := c.observe(assembler); err != nil {
 			return err
 		}
-		c.settler = newSettler(assembler, c.traces, obs, c.telemetry, c.set.Logger, c.now)
+		c.settler = newSettler(assembler, c.journal, c.traces, obs, c.telemetry, c.set.Logger, c.now)
 		c.settler.start()
-		c.set.Logger.Warn("runs in flight are kept in memory only: a crash or a restart loses those that have not ended")
+		if c.journal == nil {
+			c.set.Logger.Warn("runs in flight are kept in memory only: a crash or a restart loses those that have not ended; name a storage to keep them")
+		}
+	}
+	if c.metrics != nil {
+		obs, err := c.obsReport("collected")
+		if err != nil {
+			return err
+		}
+		c.intake.metrics = runmetrics.New(c.now())
+		c.collector = &collector{
+			metrics: c.intake.metrics, assembler: assembler, next: c.metrics, obs: obs, logger: c.set.Logger, now: c.now,
+		}
+		c.collector.start()
 	}
 	if c.cfg.hasOTLP() {
 		var err error
@@ -96,15 +123,22 @@ func (c *core) Shutdown(ctx context.Context) error {
 	if c.otlp != nil {
 		errs = errors.Join(errs, c.otlp.Shutdown(ctx))
 	}
+	if c.collector != nil {
+		c.collector.stop(ctx)
+	}
 	if c.settler != nil {
 		c.settler.stop(ctx)
-		if n := c.intake.assembler.Active(); n > 0 {
+		if n := c.intake.assembler.Active(); n > 0 && c.journal == nil {
 			c.set.Logger.Warn("runs that had not ended are lost", zap.Int("runs", n))
 		}
 	}
+	errs = errors.Join(errs, c.journal.Close(ctx))
 	c.telemetry.Shutdown()
 	return errs
 }
+
+// assembles tells whether anybody wants runs.
+func (c *core) assembles() bool { return c.traces != nil || c.metrics != nil }
 
 // observe tells of the assembly in the receiver's own metrics.
 func (c *core) observe(assembler *assembly.Assembler) error {
@@ -122,6 +156,6 @@ func (c *core) observe(assembler *assembly.Assembler) error {
 
 func (c *core) obsReport(transport string) (*receiverhelper.ObsReport, error) {
 	return receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
-		ReceiverID: c.set.ID, Transport: transport, LongLivedCtx: transport == "settled", ReceiverCreateSettings: c.set,
+		ReceiverID: c.set.ID, Transport: transport, LongLivedCtx: transport == "settled" || transport == "collected", ReceiverCreateSettings: c.set,
 	})
 }

@@ -20,10 +20,16 @@ type seen struct {
 	limit      int
 	young, old map[event.Key]struct{}
 	pending    map[event.Key]*batch
+	// assembled are those that were read from the journal and of which nobody knows whether the logs pipeline took
+	// them: their copies are passed on, but say nothing new of their runs.
+	assembled map[event.Key]struct{}
 }
 
 func newSeen(limit int) *seen {
-	return &seen{limit: limit, young: map[event.Key]struct{}{}, old: map[event.Key]struct{}{}, pending: map[event.Key]*batch{}}
+	return &seen{
+		limit: limit, young: map[event.Key]struct{}{}, old: map[event.Key]struct{}{}, pending: map[event.Key]*batch{},
+		assembled: map[event.Key]struct{}{},
+	}
 }
 
 // add reports whether the key is new, and takes it down for the batch if so; underWay tells that another batch,
@@ -50,11 +56,27 @@ func (s *seen) keep(keys []event.Key) {
 	defer s.mu.Unlock()
 	for _, key := range keys {
 		delete(s.pending, key)
+		delete(s.assembled, key)
 		if len(s.young) >= s.limit {
 			s.old, s.young = s.young, make(map[event.Key]struct{}, s.limit)
 		}
 		s.young[key] = struct{}{}
 	}
+}
+
+// keepAssembled remembers an event whose run knows it and the logs pipeline may not.
+func (s *seen) keepAssembled(key event.Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.assembled[key] = struct{}{}
+}
+
+// isAssembled tells whether the run of an event knows it.
+func (s *seen) isAssembled(key event.Key) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.assembled[key]
+	return ok
 }
 
 // forget gives up the keys of a batch that was refused: the sender will send its events again.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumertest"
@@ -26,6 +27,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/journal/journaltest"
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/metadatatest"
 )
 
@@ -40,6 +42,18 @@ type testReceiver struct {
 	server      *eventsServer
 	telemetry   *componenttest.Telemetry
 	log         *observer.ObservedLogs
+	extensions  map[component.ID]component.Component
+}
+
+// GetExtensions makes the test receiver the host of its receiver.
+func (r *testReceiver) GetExtensions() map[component.ID]component.Component { return r.extensions }
+
+// stored gives the receiver a storage.
+func stored(m *journaltest.Memory) func(*testReceiver) {
+	return func(r *testReceiver) {
+		id := component.MustNewID("memory")
+		r.cfg.Storage, r.extensions = &id, map[component.ID]component.Component{id: m}
+	}
 }
 
 // newTestReceiver starts a receiver; change may alter its configuration and its pipelines before.
@@ -60,7 +74,7 @@ func newTestReceiver(t testing.TB, change ...func(*testReceiver)) *testReceiver 
 	for _, c := range change {
 		c(r)
 	}
-	require.NoError(t, r.Start(context.Background(), componenttest.NewNopHost()))
+	require.NoError(t, r.Start(context.Background(), r))
 	t.Cleanup(func() {
 		require.NoError(t, r.Shutdown(context.Background()))
 		require.NoError(t, r.telemetry.Shutdown(context.Background()))
@@ -151,7 +165,7 @@ func (r *testReceiver) spans() []ptrace.Span {
 }
 
 // canonicalSpans are the spans as sorted texts, each with all that it says and its resource.
-func (r *testReceiver) canonicalSpans(t testing.TB) []string {
+func (r *testReceiver) canonicalSpans(t require.TestingT) []string {
 	var out []string
 	for _, td := range r.tracesSink.AllTraces() {
 		for _, rs := range td.ResourceSpans().All() {

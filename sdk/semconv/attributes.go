@@ -117,6 +117,11 @@ const (
 	// ToolDurationKey is the duration that the tool's end told, or its undoing, in milliseconds. Double.
 	ToolDurationKey = "stageflow.tool.duration_ms"
 
+	// AgentTurnKey is the number of an agent's turn, from 1. Int.
+	AgentTurnKey = "stageflow.agent.turn"
+	// AgentTurnsKey is how many turns an agent took. Int.
+	AgentTurnsKey = "stageflow.agent.turns"
+
 	ApprovalIDKey = "stageflow.approval.id"
 	// ApprovalDecisionKey is approved or denied. String.
 	ApprovalDecisionKey  = "stageflow.approval.decision"
@@ -126,6 +131,10 @@ const (
 	RequestIDKey     = "stageflow.request.id"
 	CorrelationIDKey = "stageflow.correlation.id"
 	OrgIDKey         = "stageflow.org.id"
+	InteractionIDKey = "stageflow.interaction.id"
+
+	// ClockKey is set where an event's time cannot be right: [ClockFuture] or [ClockPast]. The time is kept. String.
+	ClockKey = "stageflow.clock"
 
 	// StartTimeKey is when the thing that a log record tells of began, where the event says so:
 	// RFC 3339 in UTC. String.
@@ -133,6 +142,12 @@ const (
 
 	// DataPrefix goes before the name of a data field that has no attribute of its own.
 	DataPrefix = "stageflow.data."
+)
+
+// What is wrong with the time of an event that has [ClockKey]: it lies after its arrival, or long before it.
+const (
+	ClockFuture = "future"
+	ClockPast   = "past"
 )
 
 // ToolReasonApprovalDenied is the stageflow.tool.reason of a tool call that a person denied: the framework tells

@@ -39,6 +39,18 @@ const (
 	EventApprovalRequested EventName = "stageflow.approval.requested"
 	EventApprovalDecided   EventName = "stageflow.approval.decided"
 
+	// Events without a span of their own that are shown on another; see [EventName.ShownOn].
+	EventAgentTurnStarted    EventName = "stageflow.agent.turn_started"
+	EventAgentEnded          EventName = "stageflow.agent.ended"
+	EventGuardRetryAttempt   EventName = "stageflow.guard_retry.attempt"
+	EventGuardRetryScheduled EventName = "stageflow.guard_retry.scheduled"
+	EventGuardRetryExhausted EventName = "stageflow.guard_retry.exhausted"
+	EventGuardRetryRecovered EventName = "stageflow.guard_retry.recovered"
+	EventStageRetryScheduled EventName = "stageflow.stage.retry_scheduled"
+	EventStageRetryExhausted EventName = "stageflow.stage.retry_exhausted"
+	EventGuardrailViolations EventName = "stageflow.guardrail.violations_detected"
+	EventGuardrailFailOpen   EventName = "stageflow.guardrail.fail_open"
+
 	// EventBreakerTransition tells a change of state of an SDK's own circuit breaker.
 	EventBreakerTransition EventName = "stageflow.breaker.transition"
 	// EventOther is any event whose type is not in [EventTypes].
@@ -66,6 +78,7 @@ var EventTypes = map[string]EventName{
 	"pipeline.completed":       EventRunEnded,
 	"pipeline.failed":          EventRunEnded,
 	"pipeline.cancelled":       EventRunEnded,
+	"pipeline_cancelled":       EventRunEnded,
 	"pipeline.canceled":        EventRunCancelRequested,
 	"pipeline.spawned_child":   EventChildStarted,
 	"pipeline.child_completed": EventChildEnded,
@@ -89,24 +102,25 @@ var EventTypes = map[string]EventName{
 	"approval.decided":         EventApprovalDecided,
 
 	"pipeline.created":              "stageflow.run.created",
-	"stage.retry_scheduled":         "stageflow.stage.retry_scheduled",
-	"stage.retry_exhausted":         "stageflow.stage.retry_exhausted",
+	"stage.retry_scheduled":         EventStageRetryScheduled,
+	"stage.retry_exhausted":         EventStageRetryExhausted,
 	"stage.idempotency_hit":         "stageflow.stage.idempotency_hit",
-	"guard_retry.attempt":           "stageflow.guard_retry.attempt",
-	"guard_retry.scheduled":         "stageflow.guard_retry.scheduled",
-	"guard_retry.exhausted":         "stageflow.guard_retry.exhausted",
-	"guard_retry.recovered":         "stageflow.guard_retry.recovered",
-	"agent.turn.started":            "stageflow.agent.turn_started",
-	"agent.tool.requested":          "stageflow.agent.tool_requested",
-	"agent.tool.started":            "stageflow.agent.tool_started",
-	"agent.tool.executed":           "stageflow.agent.tool_ended",
-	"agent.tool.completed":          "stageflow.agent.tool_ended",
-	"agent.tool.failed":             "stageflow.agent.tool_ended",
-	"agent.tool.updated":            "stageflow.agent.tool_updated",
-	"agent.tool.unresolved":         "stageflow.agent.tool_unresolved",
-	"agent.completed":               "stageflow.agent.ended",
-	"guardrail.violations_detected": "stageflow.guardrail.violations_detected",
-	"guardrail.fail_open":           "stageflow.guardrail.fail_open",
+	"guard_retry.attempt":           EventGuardRetryAttempt,
+	"guard_retry.scheduled":         EventGuardRetryScheduled,
+	"guard_retry.exhausted":         EventGuardRetryExhausted,
+	"guard_retry.recovered":         EventGuardRetryRecovered,
+	"agent.turn.started":            EventAgentTurnStarted,
+	"agent.tool.requested":          EventToolRequested,
+	"agent.tool.started":            EventToolStarted,
+	"agent.tool.executed":           EventToolEnded,
+	"agent.tool.completed":          EventToolEnded,
+	"agent.tool.failed":             EventToolEnded,
+	"agent.tool.updated":            EventToolUpdated,
+	"agent.tool.unresolved":         EventToolUnresolved,
+	"tools.unresolved":              EventToolUnresolved,
+	"agent.completed":               EventAgentEnded,
+	"guardrail.violations_detected": EventGuardrailViolations,
+	"guardrail.fail_open":           EventGuardrailFailOpen,
 	"auth.login":                    "stageflow.auth.login",
 	"auth.failure":                  "stageflow.auth.failure",
 	"tenant.access_denied":          "stageflow.tenant.access_denied",
@@ -130,6 +144,38 @@ func (n EventName) OfRun() bool {
 	}
 	return false
 }
+
+// Place is where an event without a span of its own is shown on a trace, as an event of another span.
+type Place uint8
+
+// The places.
+const (
+	// Nowhere: the event is a log record only.
+	Nowhere Place = iota
+	// OnRun is the run's span.
+	OnRun
+	// OnStage is the span of the stage attempt that the event names, else of the only one that was running; the run's
+	// where neither tells which.
+	OnStage
+)
+
+// shownOn are the events that say what went on in a run where its spans do not: the turns of an agent, guards and
+// retries. A guard's retry ties two stages together, so it is the run's. Streams are not here: they are metrics.
+var shownOn = map[EventName]Place{
+	EventAgentTurnStarted:    OnStage,
+	EventAgentEnded:          OnStage,
+	EventGuardRetryAttempt:   OnRun,
+	EventGuardRetryScheduled: OnRun,
+	EventGuardRetryExhausted: OnRun,
+	EventGuardRetryRecovered: OnRun,
+	EventStageRetryScheduled: OnStage,
+	EventStageRetryExhausted: OnStage,
+	EventGuardrailViolations: OnStage,
+	EventGuardrailFailOpen:   OnStage,
+}
+
+// ShownOn is where events of the kind are shown as events of a span that is about something else.
+func (n EventName) ShownOn() Place { return shownOn[n] }
 
 const (
 	stagePrefix     = "stage."

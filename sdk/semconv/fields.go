@@ -56,6 +56,19 @@ var CommonFields = Fields{
 	"emitted_at":      {Use: "the event's time, where the application told none"},
 }
 
+// EnvelopeFields apply, before all others, to events in the envelope of the framework's telemetry branch (catalogue 1.9),
+// which is known by its event_name and event_version: what it says is of the run that the event belongs to, whatever the
+// same name means elsewhere.
+var EnvelopeFields = Fields{
+	"event_name":      {Use: "knowing the envelope; it repeats the type"},
+	"event_version":   {Use: "knowing the envelope"},
+	"request_id":      {Key: RequestIDKey},
+	"parent_run_id":   {Key: RunParentIDKey},
+	"parent_stage_id": {Key: RunParentStageKey},
+	"interaction_id":  {Key: InteractionIDKey},
+	"trace_id":        {Use: "the run's trace, where it is one"},
+}
+
 // errorFields tell what went wrong; our SDK sends all of them, the framework one of the first two.
 var errorFields = Fields{
 	"error":           {Key: ExceptionMessageKey},
@@ -78,12 +91,18 @@ var RunFields = merge(errorFields, Fields{
 	"parent_stage_id": {Key: RunParentStageKey},
 	"stage_details":   {Use: "a stage for each entry"},
 	"started_at":      {Use: "when it began"},
+	"start_time":      {Use: "when it began"},
 	"ended_at":        {Use: "when it ended"},
+	"end_time":        {Use: "when it ended"},
+	"trace_id":        {Use: "the run's trace, where it is one"},
 })
 
-// ChildFields apply to what a parent tells of its child (catalogue 1.6); the run they describe is the child.
+// ChildFields apply to what a parent tells of its child (catalogue 1.6); the run they describe is the child. The Rust
+// port sends them from the parent, whose id is the pipeline_run_id then.
 var ChildFields = merge(errorFields, Fields{
 	"parent_run_id":   {Key: RunParentIDKey},
+	"pipeline_run_id": {Key: RunParentIDKey},
+	"reason":          {Key: RunReasonKey},
 	"child_run_id":    {Key: RunIDKey},
 	"parent_stage_id": {Key: RunParentStageKey},
 	"duration_ms":     {Key: RunDurationKey, Type: Double},
@@ -101,7 +120,9 @@ var StageFields = merge(errorFields, Fields{
 	"data_keys":   {Key: StageDataKeysKey, Type: Any},
 	"duration_ms": {Key: StageDurationKey, Type: Double},
 	"started_at":  {Use: "when it began"},
+	"start_time":  {Use: "when it began"},
 	"ended_at":    {Use: "when it ended"},
+	"end_time":    {Use: "when it ended"},
 })
 
 // CallFields apply to provider calls. Token counts go by many names in the wild (catalogue 2.1).
@@ -126,12 +147,14 @@ var CallFields = merge(errorFields, Fields{
 	"cost":              {Key: CallCostKey, Type: Double},
 })
 
-// ToolFields apply to tool calls (catalogue 1.7; the Rust port says tool). What failed comes as the name of an
-// exception's class in error_code, which is no code of ours.
+// ToolFields apply to tool calls (catalogue 1.7; the Rust port says tool, agents name a call by call_id). What failed
+// comes as the name of an exception's class in error_code, which is no code of ours.
 var ToolFields = merge(errorFields, Fields{
 	"tool_name":         {Key: GenAIToolNameKey},
 	"tool":              {Key: GenAIToolNameKey},
 	"action_id":         {Key: GenAIToolCallIDKey},
+	"call_id":           {Key: GenAIToolCallIDKey},
+	"success":           {Use: "the tool call's status"},
 	"error_code":        {Key: ExceptionTypeKey},
 	"reason":            {Key: ToolReasonKey},
 	"behavior":          {Key: ToolBehaviorKey},
@@ -153,9 +176,18 @@ var ToolUndoFailedFields = merge(ToolFields, Fields{
 var ApprovalFields = merge(ToolFields, Fields{
 	"request_id":       {Key: ApprovalIDKey},
 	"approval_message": {Key: ApprovalMessageKey},
+	"message":          {Key: ApprovalMessageKey},
 	"decision":         {Key: ApprovalDecisionKey},
 	"decided_by":       {Key: ApprovalDecidedByKey},
 	"approved":         {Use: "the decision, as the Rust port tells it"},
+})
+
+// ShownFields apply to the events that [EventName.ShownOn] places on a span of something else.
+var ShownFields = merge(errorFields, Fields{
+	"stage":      {Key: StageNameKey},
+	"stage_name": {Key: StageNameKey},
+	"turn":       {Key: AgentTurnKey, Type: Int},
+	"turns":      {Key: AgentTurnsKey, Type: Int},
 })
 
 // FieldTables are all tables of fields with their titles, for documentation.
@@ -164,12 +196,14 @@ var FieldTables = []struct {
 	Fields Fields
 }{
 	{"Every event", CommonFields},
+	{"Events in the envelope of the telemetry branch", EnvelopeFields},
 	{"Runs", RunFields},
 	{"Child runs", ChildFields},
 	{"Stages", StageFields},
 	{"Provider calls", CallFields},
 	{"Tool calls", ToolFields},
 	{"Approvals", ApprovalFields},
+	{"Agents, guards and retries", ShownFields},
 }
 
 // FieldsOf are the fields particular to an event's kind, beside [CommonFields]; nil for kinds that are only logged.
@@ -190,6 +224,9 @@ func FieldsOf(name EventName) Fields {
 	case EventToolRequested, EventToolInvoked, EventToolStarted, EventToolUpdated, EventToolEnded, EventToolDenied,
 		EventToolUndone, EventToolUnresolved:
 		return ToolFields
+	}
+	if name.ShownOn() != Nowhere {
+		return ShownFields
 	}
 	return nil
 }

@@ -120,6 +120,19 @@ func TestParseTraceParent(t *testing.T) {
 	assert.True(t, ok, "later versions may append fields")
 }
 
+func TestParseTraceID(t *testing.T) {
+	id, ok := ParseTraceID("4bf92f3577b34da6a3ce929d0e0e4736")
+	assert.True(t, ok)
+	assert.Equal(t, "4bf92f3577b34da6a3ce929d0e0e4736", id.String())
+	for _, bad := range []string{
+		"", "4bf92f3577b34da6a3ce929d0e0e473", "4BF92F3577B34DA6A3CE929D0E0E4736", "4bf92f35-77b3-4da6-a3ce-929d0e0e4736",
+		"00000000000000000000000000000000", "zzf92f3577b34da6a3ce929d0e0e4736",
+	} {
+		_, ok := ParseTraceID(bad)
+		assert.False(t, ok, bad)
+	}
+}
+
 func TestParseStatus(t *testing.T) {
 	for in, want := range map[string]Status{
 		"completed": StatusCompleted, "OK": StatusCompleted, "Canceled": StatusCancelled, "cancelled": StatusCancelled,

@@ -23,6 +23,14 @@ func ParseTraceParent(s string) (trace TraceID, parent SpanID, ok bool) {
 	return trace, parent, true
 }
 
+// ParseTraceID reads a trace id as W3C trace context writes it; ok is false for anything else, and for the zero id.
+func ParseTraceID(s string) (id TraceID, ok bool) {
+	if len(s) != 2*len(id) || !lowerHex(s, id[:]) || id.IsZero() {
+		return TraceID{}, false
+	}
+	return id, true
+}
+
 // FormatTraceParent writes a sampled W3C traceparent, version 00.
 func FormatTraceParent(trace TraceID, parent SpanID) string {
 	return "00-" + trace.String() + "-" + parent.String() + "-01"

@@ -10,8 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/journal"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
@@ -27,16 +26,12 @@ type Settings struct {
 	AbandonAfter time.Duration
 	// MaxActive bounds the runs in flight.
 	MaxActive int
+	// Journal is where the facts come from that are added, nil for none.
+	Journal *journal.Journal
 }
 
 // rememberFor is how long a settled run is remembered, so that what comes late finds its place.
 const rememberFor = 10 * time.Minute
-
-// maxOrphans bounds the calls whose ends wait for their start, maxOrphanEnds the ends of one: they may contradict.
-const (
-	maxOrphans    = 10_000
-	maxOrphanEnds = 8
-)
 
 // ErrTooManyRuns is returned when a run cannot be taken because too many are in flight.
 var ErrTooManyRuns = errors.New("too many runs in flight: raise runs::max_active, or wait until some have settled")
@@ -49,18 +44,20 @@ type Assembler struct {
 	active    map[string]*run
 	deadlines deadlines
 	settled   memory
-	// orphans are ends of calls whose start has not been seen, by call id; those of the oldest call go first.
-	orphans *simplelru.LRU[string, []Fact]
-	lost    int
+	orphans   *orphans
+	lost      int
+	// abandoned counts the runs given up, by service.
+	abandoned map[string]int64
+	foreign   foreign
 }
 
 // New makes an assembler.
 func New(set Settings) *Assembler {
 	a := &Assembler{
-		set: set, active: map[string]*run{},
+		set: set, active: map[string]*run{}, abandoned: map[string]int64{}, foreign: newForeign(),
 		settled: memory{byID: map[string]*settled{}, max: set.MaxActive},
 	}
-	a.orphans, _ = simplelru.NewLRU[string, []Fact](maxOrphans, nil) // fails only on a size of zero
+	a.orphans = newOrphans()
 	return a
 }
 
@@ -80,56 +77,54 @@ func (a *Assembler) Admit(facts []Fact) error {
 	return nil
 }
 
-// Add takes facts that arrived now.
-func (a *Assembler) Add(facts []Fact, now time.Time) {
+// Add takes facts that arrived now, with the journal's entry at pos.
+func (a *Assembler) Add(facts []Fact, now time.Time, pos journal.Position) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, f := range facts {
-		a.add(f, now)
+		a.add(f, now, pos)
 	}
 }
 
-func (a *Assembler) add(f Fact, now time.Time) {
+func (a *Assembler) add(f Fact, now time.Time, pos journal.Position) {
 	if f.RunID == "" {
 		if f.Call != nil && f.Call.ID != "" {
-			a.addOrphan(f)
+			a.addOrphan(f, pos)
 		}
 		return
 	}
 	r := a.active[f.RunID]
 	if r == nil {
-		r = newRun(f.RunID)
-		r.flushAt = now.Add(a.set.FlushAfter)
-		if r.earlier = a.settled.get(f.RunID); r.earlier != nil {
-			r.left = maps.Clone(r.earlier.attempts)
-		}
-		a.active[f.RunID] = r
-		a.deadlines.push(r)
+		r = a.begin(f.RunID, now)
 	}
+	r.claim.Add(pos)
 	r.add(f)
 	r.arrived = now
 	if r.closing() && r.ended.IsZero() {
 		r.ended = now
 	}
 	if f.Call != nil {
-		ends, _ := a.orphans.Peek(f.Call.ID)
-		for _, end := range ends {
-			r.add(end)
-		}
-		a.orphans.Remove(f.Call.ID)
+		a.adopt(r, f.Call.ID)
 	}
 	a.deadlines.set(r, a.deadline(r))
 }
 
-func (a *Assembler) addOrphan(f Fact) {
-	ends, _ := a.orphans.Peek(f.Call.ID)
-	if len(ends) == maxOrphanEnds {
-		a.lost++
-		return
+// begin takes a run in flight.
+func (a *Assembler) begin(id string, now time.Time) *run {
+	r := newRun(id)
+	r.flushAt = now.Add(a.set.FlushAfter)
+	r.claim = a.set.Journal.Claim(ownerRun + id)
+	if r.earlier = a.settled.get(id); r.earlier != nil {
+		r.left = maps.Clone(r.earlier.attempts)
+		for id, c := range r.earlier.calls {
+			again := *c
+			again.attributes, again.left = maps.Clone(c.attributes), true
+			r.calls[id] = &again
+		}
 	}
-	if a.orphans.Add(f.Call.ID, append(ends, f)) {
-		a.lost++
-	}
+	a.active[id] = r
+	a.deadlines.push(r)
+	return r
 }
 
 // deadline is when the run should be looked at again.
@@ -162,7 +157,7 @@ func (a *Assembler) Due(now time.Time, all bool) []*Run {
 	var due []*Run
 	for r := a.deadlines.first(); r != nil && !r.deadline.After(now); r = a.deadlines.first() {
 		if !r.flushAt.After(now) && a.overAt(r).After(now) {
-			if out := r.flush(a.traceOf); out != nil {
+			if out := a.flush(r); out != nil {
 				due = append(due, out)
 			}
 			r.flushAt = now.Add(a.set.FlushAfter)
@@ -191,6 +186,7 @@ func (a *Assembler) Due(now time.Time, all bool) []*Run {
 func (a *Assembler) settle(r *run, now time.Time) *Run {
 	out := r.resolve(a.traceOf)
 	out.Calls = slices.DeleteFunc(out.Calls, func(c *Call) bool { return r.leftCalls[c.ID] })
+	out.Tools = slices.DeleteFunc(out.Tools, func(t *Tool) bool { return r.leftTools[t.ID] })
 	if r.earlier != nil {
 		out.Sent = len(r.ends) == 0 || out.EndKind.Rank() <= r.earlier.end.Rank()
 		out.Revised = !out.Sent
@@ -198,8 +194,21 @@ func (a *Assembler) settle(r *run, now time.Time) *Run {
 			out.restore(r.earlier, r.trace, a.traceOf)
 		}
 	}
-	a.settled.put(out, r.earlier, now)
+	a.leaveToOthers(out, r)
+	out.claim = r.claim
+	out.claim.Join(r.flushMark)
+	if r.earlier != nil {
+		out.claim.Join(r.earlier.claim)
+	}
+	out.memory = a.settled.put(out, r.earlier, now)
+	out.memory.calls = r.openCalls()
+	out.memory.claim = a.set.Journal.Claim(ownerSettled + r.id)
+	if out.memory.keys = r.keys; r.earlier != nil {
+		all := slices.Concat(r.earlier.keys, r.keys)
+		out.memory.keys = all[:min(len(all), maxKeys)]
+	}
 	a.lost += r.dropped
+	a.countAbandoned(out)
 	delete(a.active, r.id)
 	a.deadlines.remove(r)
 	return out
@@ -240,6 +249,7 @@ func (a *Assembler) Lost() int {
 // hangs does not change any more: what became known too late is linked.
 func (out *Run) restore(s *settled, late traceContext, parentTrace func(runID string) semconv.TraceID) {
 	out.attributes.addOlder(s.attributes)
+	out.notes = addNotes(s.notes, out.notes)
 	if s.start != 0 && s.start < out.Start {
 		out.Start = s.start
 	}

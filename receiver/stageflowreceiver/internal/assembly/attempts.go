@@ -23,6 +23,7 @@ type Attempt struct {
 	Status     semconv.Status
 	attributes folded
 	facts      []StageFact
+	notes      []Note
 	// sent is the attempt as it left on an earlier span, if it did.
 	sent *sentAttempt
 }
@@ -84,6 +85,7 @@ func compareFacts(a, b StageFact) int {
 		cmp.Compare(a.Status, b.Status),
 		cmp.Compare(a.Attempt, b.Attempt),
 		compareTexts(a, b),
+		cmp.Compare(b.Clock, a.Clock),
 	)
 }
 
@@ -163,6 +165,11 @@ func (a *Attempt) resolve() {
 	measured := folded{}
 	for _, f := range a.facts {
 		a.attributes.add(max(f.Start, f.End), f.Attributes)
+		if f.Clock != "" {
+			flag := pcommon.NewMap()
+			putClock(flag, f.Clock)
+			a.attributes.add(max(f.Start, f.End), flag)
+		}
 		if f.Wide {
 			measured.add(f.End, f.Attributes)
 		}

@@ -16,6 +16,8 @@ import (
 type Fact struct {
 	// RunID is the run; "" for the end of a call that only its call id can join to one.
 	RunID string
+	// Key is that of the event, 0 when nothing tells it from others.
+	Key event.Key
 	// Time is the event's own, or its arrival.
 	Time pcommon.Timestamp
 	// Service is the emitting service, "" when unknown.
@@ -32,6 +34,7 @@ type Fact struct {
 	Stage   *StageFact
 	Call    *CallFact
 	Tool    *ToolFact
+	Shown   *ShownFact
 	Details []StageFact
 }
 
@@ -43,6 +46,8 @@ type RunEnd struct {
 	Kind   semconv.EndKind
 	Status semconv.Status
 	Time   pcommon.Timestamp
+	// Start is when the run began, 0 when the event does not tell.
+	Start pcommon.Timestamp
 	// Duration is what the event told, 0 when it told none.
 	Duration time.Duration
 	// Cause holds the attributes that go with this end alone: error, failed stage, reason.
@@ -59,6 +64,9 @@ type StageFact struct {
 	Start, End pcommon.Timestamp
 	// Status is running for a start.
 	Status semconv.Status
+	// Clock is what is wrong with the event's time, "" for nothing. It depends on the arrival, so it is no attribute:
+	// those tell copies of an event from other events.
+	Clock string
 	// DataKeys are the names of the stage's results, which give away what the framework calls completed.
 	DataKeys   []string
 	Attributes pcommon.Map
@@ -88,10 +96,12 @@ func Facts(e event.Event, runID, service string, arrival pcommon.Timestamp) []Fa
 		f.Service = service
 	}
 	f.Trace, f.Parent = e.TraceContext()
+	clock := e.Clock(arrival)
 
 	own := pcommon.NewMap()
 	e.Attributes(f.Attributes, own, true)
 	f.Attributes.Remove(semconv.RunIDKey)
+	own.Remove(semconv.RunIDKey)
 	switch e.Name {
 	case semconv.EventRunStarted:
 		f.Start = &RunStart{}
@@ -101,28 +111,43 @@ func Facts(e event.Event, runID, service string, arrival pcommon.Timestamp) []Fa
 		f.End = runEnd(e, f.Time, own)
 		f.Details = stageDetails(e, f.Time)
 		addAll(f.Attributes, own)
-	case semconv.EventChildStarted, semconv.EventChildEnded:
-		own.Remove(semconv.RunIDKey)
-		if e.Name == semconv.EventChildEnded {
-			f.End = runEnd(e, f.Time, own)
-		}
+	case semconv.EventChildStarted:
 		addAll(f.Attributes, own)
-		if parent := e.Text("parent_run_id"); parent != "" {
-			return []Fact{f, {RunID: parent, Time: f.Time, Service: f.Service, Attributes: pcommon.NewMap()}}
-		}
+	case semconv.EventChildEnded:
+		f.End = runEnd(e, f.Time, own)
+		addAll(f.Attributes, own)
 	case semconv.EventStageStarted, semconv.EventStageEnded, semconv.EventWideStage:
 		stage := stageFact(e, f.Time, own)
+		stage.Clock = clock
 		f.Stage = &stage
 	case semconv.EventCallStarted, semconv.EventCallEnded:
 		call := callFact(e, f.Time, own)
+		putClock(call.Attributes, clock)
 		f.Call = &call
 	default:
-		if e.OfTool() {
+		switch {
+		case e.OfTool():
 			tool := toolFact(e, f.Time, own)
+			putClock(tool.Attributes, clock)
 			f.Tool = &tool
+		case e.Name.ShownOn() != semconv.Nowhere:
+			f.Shown = shownFact(e, f.Time, own)
 		}
 	}
+	// Every event may be what the bounds of its run are taken from.
+	putClock(f.Attributes, clock)
+	if parent := e.ParentRunID(); parent != "" {
+		above := Fact{RunID: parent, Time: f.Time, Service: f.Service, Attributes: pcommon.NewMap()}
+		putClock(above.Attributes, clock)
+		return []Fact{f, above}
+	}
 	return []Fact{f}
+}
+
+func putClock(attributes pcommon.Map, clock string) {
+	if clock != "" {
+		attributes.PutStr(semconv.ClockKey, clock)
+	}
 }
 
 // causeKeys are the attributes of a run that belong to one end of it and are replaced with it.
@@ -146,6 +171,7 @@ func runEnd(e event.Event, at pcommon.Timestamp, own pcommon.Map) *RunEnd {
 	if end.Kind == semconv.EndNone {
 		return nil
 	}
+	end.Start = e.StartedAt()
 	end.Duration, _ = e.Duration("duration_ms")
 	return end
 }
@@ -156,7 +182,7 @@ func stageFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) StageFact {
 	own.Remove(semconv.StageAttemptKey)
 	switch {
 	case s.Wide:
-		s.Start, s.End = e.Time("started_at"), e.Time("ended_at")
+		s.Start, s.End = e.StartedAt(), e.EndedAt()
 		if d, _ := e.Duration("duration_ms"); s.End == 0 && s.Start != 0 && d > 0 {
 			s.End = s.Start + pcommon.Timestamp(d)
 		}

@@ -14,7 +14,7 @@ import (
 // stays, because another may follow and make it a retried one. It returns nil when nothing has finished.
 func (r *run) flush(parentTrace func(runID string) semconv.TraceID) *Run {
 	out := r.resolve(parentTrace)
-	out.Sent = true // the run's own span leaves when it is over
+	out.Sent, out.of = true, r // the run's own span leaves when it is over
 	left := map[string][]sentAttempt{}
 	finished := slices.DeleteFunc(slices.Clone(out.Attempts), func(a *Attempt) bool {
 		leaves := a.leaves() && a.Status != semconv.StatusAbandoned && a.Status != semconv.StatusFailed
@@ -23,21 +23,42 @@ func (r *run) flush(parentTrace func(runID string) semconv.TraceID) *Run {
 		}
 		return !leaves
 	})
+	// Before its stage has left it is not sure which attempt made a call, unless the call says so.
+	placed := func(caller *Attempt, told int64) bool {
+		return caller != nil && (told > 0 || caller.sent != nil || slices.Contains(finished, caller))
+	}
 	out.Calls = slices.DeleteFunc(out.Calls, func(c *Call) bool {
-		// Before its stage has left it is not sure which attempt made the call, unless the call says so.
-		placed := c.Stage != nil && (r.calls[c.ID].attempt > 0 || c.Stage.sent != nil || slices.Contains(finished, c.Stage))
-		return c.Status == semconv.StatusAbandoned || !placed || r.leftCalls[c.ID]
+		return c.Status == semconv.StatusAbandoned || !placed(c.Stage, r.calls[c.ID].attempt) || r.leftCalls[c.ID]
 	})
-	if len(finished) == 0 && len(out.Calls) == 0 {
+	out.Tools = slices.DeleteFunc(out.Tools, func(t *Tool) bool {
+		return t.Status == semconv.StatusAbandoned || !placed(t.Stage, r.tools[t.ID].attempt) || r.leftTools[t.ID]
+	})
+	if len(finished) == 0 && len(out.Calls) == 0 && len(out.Tools) == 0 {
 		return nil
 	}
 	out.Attempts, r.left = finished, left
-	if r.leftCalls == nil {
-		r.leftCalls = map[string]bool{}
-	}
+	// The maps of what has left are made anew: a mark of the last time may still be written.
+	r.leftCalls, r.leftTools = cloneSet(r.leftCalls), cloneSet(r.leftTools)
 	for _, c := range out.Calls {
 		r.leftCalls[c.ID] = true
 		c.attributes = maps.Clone(c.attributes) // the run's own goes on to change while the span is written
+	}
+	for _, t := range out.Tools {
+		r.leftTools[t.ID] = true
+	}
+	return out
+}
+
+func cloneSet(s map[string]bool) map[string]bool {
+	out := make(map[string]bool, len(s)+1)
+	maps.Copy(out, s)
+	return out
+}
+
+func (a *Assembler) flush(r *run) *Run {
+	out := r.flush(a.traceOf)
+	if out != nil {
+		a.leaveToOthers(out, r)
 	}
 	return out
 }

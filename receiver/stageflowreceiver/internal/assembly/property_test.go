@@ -134,8 +134,14 @@ func canonicalSpan(t *rapid.T, span ptrace.Span) string {
 // that disagree.
 func drawRun(t *rapid.T, id string) []string {
 	run := fmt.Sprintf(`"pipeline_run_id":%q`, id)
-	instant := rapid.Custom(func(t *rapid.T) float64 { return float64(rapid.IntRange(1, 60).Draw(t, "at")) / 10 })
-	extra := rapid.SampledFrom([]string{"", `"user_id":"u"`, `"user_id":"v","service":"svc"`, `"n":1`, `"n":"1"`, `"error":"boom"`})
+	instant := rapid.Custom(func(t *rapid.T) float64 {
+		if rapid.IntRange(0, 19).Draw(t, "clock") == 0 {
+			return rapid.SampledFrom([]float64{lastWeek, soon}).Draw(t, "far")
+		}
+		return float64(rapid.IntRange(1, 60).Draw(t, "at")) / 10
+	})
+	extra := rapid.SampledFrom([]string{"", `"user_id":"u"`, `"user_id":"v","service":"svc"`, `"n":1`, `"n":"1"`, `"error":"boom"`,
+		`"event_name":"x","event_version":"v1","parent_run_id":"run-0","trace_id":"` + traceB + `"`, `"start_time":"` + stamp(0.3) + `"`})
 	name := rapid.SampledFrom([]string{"a", "b"})
 	word := rapid.SampledFrom([]string{"completed", "failed", "cancelled"})
 	attempt := rapid.SampledFrom([]string{"", "", "", `"attempt":1`, `"attempt":2`})
@@ -150,6 +156,14 @@ func drawRun(t *rapid.T, id string) []string {
 		func(t *rapid.T) string {
 			return ev(rapid.SampledFrom([]string{"tool.completed", "tool.failed", "tool.denied", "tool.unresolved", "tool.undone", "tool.undo_failed"}).Draw(t, "type"), instant.Draw(t, "at"),
 				join(run, action.Draw(t, "action"), rapid.SampledFrom([]string{"", `"output_summary":{"success":false}`, `"error_code":"E"`, `"duration_ms":1.5`, `"original_action_timestamp":"` + stamp(2) + `"`}).Draw(t, "how")))
+		},
+		func(t *rapid.T) string {
+			return ev(rapid.SampledFrom([]string{"agent.tool.requested", "agent.tool.started", "agent.tool.executed", "agent.tool.failed", "agent.tool.updated", "tool.completed"}).Draw(t, "type"), instant.Draw(t, "at"),
+				join(run, rapid.SampledFrom([]string{`"tool":"x","call_id":"` + id + `-t1"`, `"tool_name":"y","action_id":null,"call_id":"` + id + `-t3"`, `"call_id":null`, `"tool":"x"`, `"tool":"other"`}).Draw(t, "call"), rapid.SampledFrom([]string{"", `"success":false,"error":"boom"`}).Draw(t, "how")))
+		},
+		func(t *rapid.T) string {
+			return ev(rapid.SampledFrom([]string{"agent.turn.started", "agent.completed", "guard_retry.attempt", "stage.retry_scheduled", "guardrail.fail_open"}).Draw(t, "type"), instant.Draw(t, "at"),
+				join(run, rapid.SampledFrom([]string{"", `"stage":"a"`, `"stage":"b"`, `"turn":1`}).Draw(t, "what")))
 		},
 		func(t *rapid.T) string {
 			return ev(rapid.SampledFrom([]string{"approval.requested", "approval.decided"}).Draw(t, "type"), instant.Draw(t, "at"),
@@ -175,11 +189,11 @@ func drawRun(t *rapid.T, id string) []string {
 			return ev(rapid.SampledFrom([]string{"pipeline.started", "pipeline.completed", "pipeline.failed", "pipeline.canceled"}).Draw(t, "type"), instant.Draw(t, "at"), join(run, extra.Draw(t, "extra")))
 		},
 		func(t *rapid.T) string {
-			return under(rapid.SampledFrom([]string{context(traceA, spanA), context(traceA, spanB), context(traceB, none)}).Draw(t, "context"),
+			return under(rapid.SampledFrom([]string{traceparent(traceA, spanA), traceparent(traceA, spanB), traceparent(traceB, none)}).Draw(t, "context"),
 				ev(rapid.SampledFrom([]string{"pipeline.started", "custom"}).Draw(t, "type"), instant.Draw(t, "at"), run))
 		},
 		func(t *rapid.T) string {
-			return ev(rapid.SampledFrom([]string{"pipeline.spawned_child", "pipeline.child_completed", "pipeline.child_failed"}).Draw(t, "type"), instant.Draw(t, "at"),
+			return ev(rapid.SampledFrom([]string{"pipeline.spawned_child", "pipeline.child_completed", "pipeline.child_failed", "pipeline.canceled"}).Draw(t, "type"), instant.Draw(t, "at"),
 				fmt.Sprintf(`"parent_run_id":"run-%d","child_run_id":%q`, rapid.IntRange(0, 4).Draw(t, "parent"), id))
 		},
 		func(t *rapid.T) string {

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/journal"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
@@ -38,8 +39,14 @@ type Run struct {
 
 	attributes folded
 	cause      pcommon.Map
+	notes      []Note
 	// again is set when this is what came after the run had settled.
 	again bool
+	// of is the run itself when it goes on, memory what is remembered of it when it does not, claim what the run
+	// needed of the journal.
+	of     *run
+	memory *settled
+	claim  *journal.Claim
 	// late is the trace context, and lateParent tells that the parent run, that became known only after the run's
 	// span had left.
 	late       traceContext
@@ -59,15 +66,9 @@ type Call struct {
 // resolve reads the gathered facts of a run that is over. parentTrace finds the trace of another run.
 func (r *run) resolve(parentTrace func(runID string) semconv.TraceID) *Run {
 	out := &Run{
-		ID: r.id, Service: r.service.text(semconv.ServiceNameKey), Trace: r.traceID(), Parent: r.trace.parent,
+		ID: r.id, Service: r.serviceName(), Trace: r.traceID(), Parent: r.trace.parent,
 		ParentID: r.attributes.text(semconv.RunParentIDKey), attributes: r.attributes, cause: pcommon.NewMap(),
 		again: r.earlier != nil,
-	}
-	if r.earlier != nil && r.earlier.service != semconv.DefaultServiceName {
-		out.Service = r.earlier.service
-	}
-	if out.Service == "" {
-		out.Service = semconv.DefaultServiceName
 	}
 	if out.ParentID != "" {
 		out.ParentTrace = parentTrace(out.ParentID)
@@ -77,6 +78,7 @@ func (r *run) resolve(parentTrace func(runID string) semconv.TraceID) *Run {
 	}
 	r.resolveCalls(out)
 	r.resolveTools(out)
+	r.resolveShown(out)
 	r.resolveEnd(out)
 	r.resolveTimes(out)
 	return out
@@ -93,6 +95,9 @@ func (r *run) stageNames() []string {
 func (r *run) resolveCalls(out *Run) {
 	for _, id := range slices.Sorted(maps.Keys(r.calls)) {
 		c := r.calls[id]
+		if c.left {
+			continue
+		}
 		o := &Call{ID: id, Start: c.start, End: c.end, Status: c.status, attributes: c.attributes}
 		if o.Start == 0 {
 			o.Start = o.End
@@ -255,6 +260,9 @@ func (r *run) resolveTimes(out *Run) {
 	}
 	for _, t := range out.Tools {
 		earlier(t.Start)
+	}
+	for _, e := range r.ends {
+		earlier(e.Start)
 	}
 	if len(r.ends) > 0 && r.ends[0].Duration > 0 {
 		earlier(event.Before(out.End, r.ends[0].Duration))

@@ -5,11 +5,14 @@ package assembly
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/journal"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
@@ -19,6 +22,7 @@ const (
 	maxCalls      = 10_000
 	maxTools      = 10_000
 	maxEnds       = 16
+	maxKeys       = 10_000
 	// maxNotes bounds the span events of all tool calls of a run, maxNotesOfTool those of one.
 	maxNotes       = 10_000
 	maxNotesOfTool = 128
@@ -34,7 +38,9 @@ type run struct {
 	stageFacts int
 	calls      map[string]*call
 	tools      map[string]*tool
+	unnamed    []unnamedTool
 	notes      int
+	shown      []ShownFact // in order
 	// started is set when an event said that the run began.
 	started     bool
 	startedAt   pcommon.Timestamp
@@ -49,10 +55,15 @@ type run struct {
 	index int
 	// earlier is set when the run had settled before and this is what came later.
 	earlier *settled
-	// flushAt is when what has finished of a run that goes on is sent; left and leftCalls are what has left so.
+	// flushAt is when what has finished of a run that goes on is sent; left, leftCalls and leftTools are what has left so.
 	flushAt   time.Time
 	left      map[string][]sentAttempt
 	leftCalls map[string]bool
+	leftTools map[string]bool
+	// keys are those of the run's events, kept with a journal only: after a restart their copies are known by them.
+	keys []event.Key
+	// claim is what the run needs of the journal, flushMark the mark in it that says what has left.
+	claim, flushMark *journal.Claim
 }
 
 // call gathers the facts of one provider call.
@@ -64,6 +75,8 @@ type call struct {
 	endedAt    pcommon.Timestamp
 	stage      string
 	attempt    int64
+	// left is set when the call left open with its run, and nothing has been told of it since.
+	left bool
 }
 
 // traceContext is the run's trace as its events tell it. Where they disagree the start event's holds, else the
@@ -80,6 +93,9 @@ func newRun(id string) *run {
 
 // add takes a fact. The order of facts does not matter.
 func (r *run) add(f Fact) {
+	if r.claim != nil && f.Key != 0 && len(r.keys) < maxKeys {
+		r.keys = append(r.keys, f.Key)
+	}
 	if r.first == 0 || f.Time < r.first {
 		r.first = f.Time
 	}
@@ -111,6 +127,9 @@ func (r *run) add(f Fact) {
 	}
 	if f.Tool != nil {
 		r.addTool(*f.Tool, f.Time)
+	}
+	if f.Shown != nil {
+		r.addShown(*f.Shown)
 	}
 }
 
@@ -148,6 +167,7 @@ func (r *run) addCall(f CallFact, at pcommon.Timestamp) {
 		c = &call{id: f.ID, attributes: folded{}, status: semconv.StatusRunning}
 		r.calls[f.ID] = c
 	}
+	c.left = false
 	c.attributes.add(at, f.Attributes)
 	if f.Start != 0 && (c.start == 0 || f.Start < c.start) {
 		c.start = f.Start
@@ -183,7 +203,7 @@ func compareEnds(a, b RunEnd) int {
 	if d := statusRank[a.Status] - statusRank[b.Status]; d != 0 {
 		return d
 	}
-	return bytes.Compare(canonical(a.Cause), canonical(b.Cause))
+	return cmp.Or(bytes.Compare(canonical(a.Cause), canonical(b.Cause)), cmp.Compare(a.Start, b.Start))
 }
 
 func canonical(m pcommon.Map) []byte {

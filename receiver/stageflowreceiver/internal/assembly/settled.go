@@ -8,6 +8,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/journal"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
@@ -22,11 +24,17 @@ type settled struct {
 	end      semconv.EndKind
 	status   semconv.Status
 	attempts map[string][]sentAttempt
-	// attributes and cause are kept only while a stronger end may still come, and the run span
-	// with it.
+	// calls are those whose end has not come: it may, and says little by itself.
+	calls map[string]*call
+	// attributes, cause and notes are kept only while a stronger end may still come, and the run span with it.
 	attributes folded
 	cause      pcommon.Map
+	notes      []Note
 	until      time.Time
+	// keys are those of the run's events.
+	keys []event.Key
+	// claim is on the mark in the journal that says this.
+	claim *journal.Claim
 }
 
 // memory holds settled runs for a while, the oldest first to go.
@@ -39,7 +47,7 @@ type memory struct {
 func (m *memory) get(id string) *settled { return m.byID[id] }
 
 // put remembers a run as it left; earlier is what was remembered of it before.
-func (m *memory) put(r *Run, earlier *settled, now time.Time) {
+func (m *memory) put(r *Run, earlier *settled, now time.Time) *settled {
 	s := &settled{
 		id: r.ID, service: r.Service, trace: r.Trace, parent: r.Parent, parentID: r.ParentID, start: r.Start, end: r.EndKind, status: r.Status,
 		attempts: map[string][]sentAttempt{}, until: now.Add(rememberFor),
@@ -49,7 +57,7 @@ func (m *memory) put(r *Run, earlier *settled, now time.Time) {
 			s.end, s.status, s.start, s.parent, s.parentID = earlier.end, earlier.status, earlier.start, earlier.parent, earlier.parentID
 			if earlier.attributes != nil {
 				r.attributes.addOlder(earlier.attributes)
-				s.attributes, s.cause = r.attributes, earlier.cause
+				s.attributes, s.cause, s.notes = r.attributes, earlier.cause, addNotes(earlier.notes, r.notes)
 			}
 		}
 		for stage, sent := range earlier.attempts {
@@ -57,7 +65,7 @@ func (m *memory) put(r *Run, earlier *settled, now time.Time) {
 		}
 	}
 	if !r.Sent && r.EndKind.Rank() < semconv.EndExplicit.Rank() {
-		s.attributes, s.cause = r.attributes, r.cause
+		s.attributes, s.cause, s.notes = r.attributes, r.cause, r.notes
 	}
 	stages := map[string][]sentAttempt{}
 	for _, a := range r.Attempts {
@@ -66,7 +74,26 @@ func (m *memory) put(r *Run, earlier *settled, now time.Time) {
 	for stage, sent := range stages {
 		s.attempts[stage] = sent
 	}
-	m.byID[r.ID] = s
+	m.keep(s)
+	return s
+}
+
+// openCalls are the provider calls of a run whose end nobody told.
+func (r *run) openCalls() map[string]*call {
+	var open map[string]*call
+	for id, c := range r.calls {
+		if c.status == semconv.StatusRunning {
+			if open == nil {
+				open = map[string]*call{}
+			}
+			open[id] = c
+		}
+	}
+	return open
+}
+
+func (m *memory) keep(s *settled) {
+	m.byID[s.id] = s
 	m.queue = append(m.queue, s)
 	for len(m.queue) > m.max {
 		m.drop()
@@ -93,5 +120,6 @@ func (m *memory) drop() {
 	m.queue = m.queue[1:]
 	if m.byID[s.id] == s { // a run that came back is remembered anew
 		delete(m.byID, s.id)
+		s.claim.Release()
 	}
 }

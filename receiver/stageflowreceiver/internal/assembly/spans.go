@@ -46,9 +46,6 @@ func (r *Run) write(spans ptrace.SpanSlice) {
 	for _, c := range r.Calls {
 		r.writeCall(c, spans.AppendEmpty())
 	}
-	if r.Sent && !r.again {
-		return // the run goes on, and its tool calls leave with it: an undoing may still come
-	}
 	for _, t := range r.Tools {
 		r.writeTool(t, spans.AppendEmpty())
 	}
@@ -107,6 +104,7 @@ func (r *Run) writeRun(span ptrace.Span) {
 		link.SetTraceID(pcommon.TraceID(r.late.trace))
 		link.SetSpanID(pcommon.SpanID(r.late.parent))
 	}
+	writeNotes(r.notes, span)
 	setStatus(span, r.Status)
 }
 
@@ -130,6 +128,7 @@ func (r *Run) writeAttempt(a *Attempt, span ptrace.Span) {
 	attrs.PutStr(semconv.StageNameKey, a.Stage)
 	attrs.PutStr(semconv.StageStatusKey, string(a.Status))
 	attrs.PutInt(semconv.StageAttemptKey, a.Number)
+	writeNotes(a.notes, span)
 	setStatus(span, a.Status)
 }
 

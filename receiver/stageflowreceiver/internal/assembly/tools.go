@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -29,7 +28,7 @@ type ToolFact struct {
 	Attempt    int64
 	Attributes pcommon.Map
 	// Note is what goes on the span as an event, nil for nothing.
-	Note *ToolNote
+	Note *Note
 }
 
 // ToolEnd is an end of a tool call.
@@ -63,25 +62,16 @@ func compareToolEnds(a, b ToolEnd) int {
 	)
 }
 
-// ToolNote is something that befell a tool call beside its start and its end: an approval, an undoing, progress.
-type ToolNote struct {
-	Time       pcommon.Timestamp
-	Name       string
-	Attributes pcommon.Map
-	text       string // the attributes, canonical
-}
-
-func compareNotes(a, b ToolNote) int {
-	return cmp.Or(cmp.Compare(a.Time, b.Time), strings.Compare(a.Name, b.Name), strings.Compare(a.text, b.text))
-}
-
 // toolKeys are the attributes of a note that belong on the span.
 var toolKeys = map[string]bool{semconv.GenAIToolNameKey: true, semconv.GenAIToolCallIDKey: true, semconv.StageNameKey: true}
 
 func toolFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) ToolFact {
-	t := ToolFact{ID: e.ActionID(), Stage: e.ToolStage(), Attributes: own}
+	t := ToolFact{ID: e.ToolID(), Stage: e.ToolStage(), Attributes: own}
 	t.Attempt, _ = e.Int("stage_attempt")
 	own.Remove(semconv.StageAttemptKey)
+	if t.ID != "" {
+		own.PutStr(semconv.GenAIToolCallIDKey, t.ID)
+	}
 	end := ToolEnd{Time: at, Status: e.ToolStatus()}
 	note := true
 	switch e.Name {
@@ -116,7 +106,8 @@ func toolFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) ToolFact {
 			}
 			return toolKeys[key]
 		})
-		t.Note = &ToolNote{Time: at, Name: e.Type, Attributes: own, text: string(canonical(own))}
+		n := newNote(e, at, own)
+		t.Note = &n
 	}
 	return t
 }
@@ -128,12 +119,13 @@ type tool struct {
 	end                     ToolEnd
 	stage                   string
 	attempt                 int64
-	notes                   []ToolNote // in order
+	notes                   []Note // in order
 }
 
 func (r *run) addTool(f ToolFact, at pcommon.Timestamp) {
 	if f.ID == "" {
-		return // without an id its start and its end are two log records
+		r.addUnnamed(f, at)
+		return
 	}
 	t := r.tools[f.ID]
 	if t == nil {
@@ -144,6 +136,14 @@ func (r *run) addTool(f ToolFact, at pcommon.Timestamp) {
 		t = &tool{attributes: folded{}}
 		r.tools[f.ID] = t
 	}
+	t.take(f, at)
+	if f.Note != nil {
+		r.addNote(t, *f.Note)
+	}
+}
+
+// take takes all of a fact but its note.
+func (t *tool) take(f ToolFact, at pcommon.Timestamp) {
 	t.attributes.add(at, f.Attributes)
 	t.first = earliest(t.first, at)
 	t.invoked = earliest(t.invoked, f.Invoked)
@@ -154,13 +154,10 @@ func (r *run) addTool(f ToolFact, at pcommon.Timestamp) {
 	if f.Stage != "" && (f.Stage > t.stage || (f.Stage == t.stage && f.Attempt > t.attempt)) {
 		t.stage, t.attempt = f.Stage, f.Attempt
 	}
-	if f.Note != nil {
-		r.addNote(t, *f.Note)
-	}
 }
 
 // addNote keeps the earliest notes, each once.
-func (r *run) addNote(t *tool, n ToolNote) {
+func (r *run) addNote(t *tool, n Note) {
 	i, has := slices.BinarySearchFunc(t.notes, n, compareNotes)
 	switch {
 	case has:
@@ -191,6 +188,9 @@ func (t *tool) start() pcommon.Timestamp {
 	if start == 0 && t.end.Duration > 0 {
 		start = event.Before(t.end.Time, t.end.Duration)
 	}
+	if start == 0 && t.end.Strength == endDecided {
+		start = t.first // it waited for the decision
+	}
 	return cmp.Or(start, t.end.Time, t.first)
 }
 
@@ -209,12 +209,13 @@ type Tool struct {
 	attributes folded
 	// denied is set when nothing but the decision on its approval ended the call.
 	denied bool
-	notes  []ToolNote
+	notes  []Note
 }
 
 func (r *run) resolveTools(out *Run) {
-	for _, id := range slices.Sorted(maps.Keys(r.tools)) {
-		t := r.tools[id]
+	tools := r.namedTools()
+	for _, id := range slices.Sorted(maps.Keys(tools)) {
+		t := tools[id]
 		if r.earlier != nil && t.aside() {
 			continue
 		}
@@ -247,13 +248,7 @@ func (r *Run) writeTool(t *Tool, span ptrace.Span) {
 	if t.denied {
 		attrs.PutStr(semconv.ToolReasonKey, semconv.ToolReasonApprovalDenied)
 	}
-	span.Events().EnsureCapacity(len(t.notes))
-	for _, n := range t.notes {
-		note := span.Events().AppendEmpty()
-		note.SetTimestamp(n.Time)
-		note.SetName(n.Name)
-		n.Attributes.CopyTo(note.Attributes())
-	}
+	writeNotes(t.notes, span)
 	setStatus(span, t.Status)
 	if t.Status == semconv.StatusAbandoned {
 		setAbandoned(span)

@@ -24,7 +24,7 @@ const (
 	none   = "0000000000000000"
 )
 
-func context(trace, span string) string { return "00-" + trace + "-" + span + "-01" }
+func traceparent(trace, span string) string { return "00-" + trace + "-" + span + "-01" }
 
 func TestTraceOfARun(t *testing.T) {
 	const uuid = "1b72f6fd-e296-5134-a2c5-95a1a46b6ebd"
@@ -35,17 +35,17 @@ func TestTraceOfARun(t *testing.T) {
 		trace, parent string
 	}{
 		{"none: from the id", []string{ev("pipeline.started", 1, ""), ev("pipeline.completed", 2, "")}, derived, ""},
-		{"from a traceparent", []string{under(context(traceA, spanA), ev("pipeline.started", 1, "")), under(context(traceA, spanA), ev("pipeline.completed", 2, ""))}, traceA, spanA},
-		{"from one event of many", []string{ev("pipeline.started", 1, ""), under(context(traceA, spanA), wide("a", "completed", 1, 2, "")), ev("pipeline.completed", 2, "")}, traceA, spanA},
-		{"from the data", []string{ev("pipeline.completed", 2, `"traceparent":"`+context(traceA, spanA)+`"`)}, traceA, spanA},
-		{"a zero span id keeps the trace", []string{under(context(traceA, none), ev("pipeline.completed", 2, ""))}, traceA, ""},
+		{"from a traceparent", []string{under(traceparent(traceA, spanA), ev("pipeline.started", 1, "")), under(traceparent(traceA, spanA), ev("pipeline.completed", 2, ""))}, traceA, spanA},
+		{"from one event of many", []string{ev("pipeline.started", 1, ""), under(traceparent(traceA, spanA), wide("a", "completed", 1, 2, "")), ev("pipeline.completed", 2, "")}, traceA, spanA},
+		{"from the data", []string{ev("pipeline.completed", 2, `"traceparent":"`+traceparent(traceA, spanA)+`"`)}, traceA, spanA},
+		{"a zero span id keeps the trace", []string{under(traceparent(traceA, none), ev("pipeline.completed", 2, ""))}, traceA, ""},
 		{"an invalid one counts for nothing", []string{under("00-xyz", ev("pipeline.completed", 2, ""))}, derived, ""},
-		{"a zero trace id counts for nothing", []string{under(context("00000000000000000000000000000000", spanA), ev("pipeline.completed", 2, ""))}, derived, ""},
-		{"disagreeing: the start's", []string{under(context(traceA, spanA), wide("a", "completed", 0, 2, "")), under(context(traceB, spanB), ev("pipeline.started", 1, "")), under(context(traceA, spanA), ev("pipeline.completed", 2, ""))}, traceB, spanB},
-		{"disagreeing without a start: the smallest", []string{under(context(traceB, spanA), wide("a", "completed", 0, 2, "")), under(context(traceA, spanB), ev("pipeline.completed", 2, ""))}, traceA, spanB},
-		{"two starts that disagree: the smallest", []string{under(context(traceB, spanA), ev("pipeline.started", 1, "")), under(context(traceA, spanB), ev("pipeline.started", 2, "")), ev("pipeline.completed", 3, "")}, traceA, spanB},
-		{"one trace, two parents: the smallest", []string{under(context(traceA, spanA), wide("a", "completed", 0, 2, "")), under(context(traceA, spanB), ev("pipeline.completed", 2, ""))}, traceA, spanB},
-		{"one trace, a parent known to some", []string{under(context(traceA, none), wide("a", "completed", 0, 2, "")), under(context(traceA, spanA), ev("pipeline.completed", 2, ""))}, traceA, spanA},
+		{"a zero trace id counts for nothing", []string{under(traceparent("00000000000000000000000000000000", spanA), ev("pipeline.completed", 2, ""))}, derived, ""},
+		{"disagreeing: the start's", []string{under(traceparent(traceA, spanA), wide("a", "completed", 0, 2, "")), under(traceparent(traceB, spanB), ev("pipeline.started", 1, "")), under(traceparent(traceA, spanA), ev("pipeline.completed", 2, ""))}, traceB, spanB},
+		{"disagreeing without a start: the smallest", []string{under(traceparent(traceB, spanA), wide("a", "completed", 0, 2, "")), under(traceparent(traceA, spanB), ev("pipeline.completed", 2, ""))}, traceA, spanB},
+		{"two starts that disagree: the smallest", []string{under(traceparent(traceB, spanA), ev("pipeline.started", 1, "")), under(traceparent(traceA, spanB), ev("pipeline.started", 2, "")), ev("pipeline.completed", 3, "")}, traceA, spanB},
+		{"one trace, two parents: the smallest", []string{under(traceparent(traceA, spanA), wide("a", "completed", 0, 2, "")), under(traceparent(traceA, spanB), ev("pipeline.completed", 2, ""))}, traceA, spanB},
+		{"one trace, a parent known to some", []string{under(traceparent(traceA, none), wide("a", "completed", 0, 2, "")), under(traceparent(traceA, spanA), ev("pipeline.completed", 2, ""))}, traceA, spanA},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for range 2 {
@@ -70,7 +70,7 @@ func TestTraceOfARun(t *testing.T) {
 }
 
 func TestTraceOf(t *testing.T) {
-	s := newStream(under(context(traceA, spanA), ev("pipeline.completed", 1, "")))
+	s := newStream(under(traceparent(traceA, spanA), ev("pipeline.completed", 1, "")))
 	assert.Equal(t, traceA, s.TraceOf("r").String(), "in flight")
 	s.wait(time.Second)
 	assert.Equal(t, traceA, s.TraceOf("r").String(), "settled")
@@ -103,7 +103,7 @@ func TestChildren(t *testing.T) {
 		assert.Equal(t, "invoke_workflow", runSpan(t, spans, "p").Name())
 	})
 	t.Run("in its parent's trace: below it", func(t *testing.T) {
-		trace := context(traceA, none)
+		trace := traceparent(traceA, none)
 		s := newStream(spawned, under(trace, ev("pipeline.completed", 4, "")), under(trace, parentDone))
 		run := runSpan(t, s.wait(time.Second), "r")
 		assert.EqualValues(t, semconv.RunSpanID("p"), run.ParentSpanID())
@@ -111,7 +111,7 @@ func TestChildren(t *testing.T) {
 		assert.Zero(t, run.Links().Len())
 	})
 	t.Run("under the span that its own context names", func(t *testing.T) {
-		s := newStream(spawned, under(context(traceA, spanA), ev("pipeline.completed", 4, "")), under(context(traceA, spanB), parentDone))
+		s := newStream(spawned, under(traceparent(traceA, spanA), ev("pipeline.completed", 4, "")), under(traceparent(traceA, spanB), parentDone))
 		run := runSpan(t, s.wait(time.Second), "r")
 		assert.Equal(t, spanA, run.ParentSpanID().String())
 		assert.Equal(t, ptrace.SpanKindInternal, run.Kind(), "its parent is a run, no remote caller")
@@ -124,7 +124,7 @@ func TestChildren(t *testing.T) {
 		assert.Equal(t, 1, run.Links().Len())
 	})
 	t.Run("when its parent has left", func(t *testing.T) {
-		s := newStream(under(context(traceA, spanA), parentDone))
+		s := newStream(under(traceparent(traceA, spanA), parentDone))
 		s.wait(time.Second)
 		s.add(spawned, childCompleted)
 		spans := s.wait(time.Second)

@@ -18,19 +18,26 @@ func (e Event) Attributes(common, own pcommon.Map, extras bool) {
 	if !e.hasData {
 		return
 	}
-	fields := semconv.FieldsOf(e.Name)
+	fields := e.fields()
 	keep := e.extras(fields, extras)
 	for name, v := range e.data.All() {
 		if v.Type() == pcommon.ValueTypeEmpty {
 			continue
 		}
-		// The kind's own table comes first: a run's parent is its own business, a request id everybody's.
-		if f, ok := fields[name]; ok {
+		// The kind's own table comes before the common one: a run's parent is its own business, a request id everybody's.
+		if f, ok := e.around[name]; ok {
+			put(common, name, f, v, extras)
+		} else if f, ok := fields[name]; ok {
 			put(own, name, f, v, extras)
 		} else if f, ok := semconv.CommonFields[name]; ok {
 			put(common, name, f, v, extras)
 		} else if keep == nil && extras || keep[name] {
 			v.CopyTo(own.PutEmpty(semconv.DataPrefix + name))
+		}
+	}
+	if _, told := e.Field("pipeline_name"); !told && e.around != nil && e.Name == semconv.EventWideRun {
+		if v, ok := e.Field("name"); ok { // the envelope's pipeline_name is the context's, which may have none
+			common.PutStr(semconv.GenAIWorkflowNameKey, AsText(v))
 		}
 	}
 	if usage, ok := e.data.Get("usage"); ok && usage.Type() == pcommon.ValueTypeMap && e.Name == semconv.EventCallEnded {
@@ -41,6 +48,14 @@ func (e Event) Attributes(common, own pcommon.Map, extras bool) {
 			}
 		}
 	}
+}
+
+// fields is the table of the event's kind.
+func (e Event) fields() semconv.Fields {
+	if e.OfChild() {
+		return semconv.ChildFields
+	}
+	return semconv.FieldsOf(e.Name)
 }
 
 // maxExtras bounds the fields without an attribute of their own that go on a span: attributes are looked for one by
@@ -57,7 +72,8 @@ func (e Event) extras(fields semconv.Fields, wanted bool) map[string]bool {
 	for name, v := range e.data.All() {
 		_, own := fields[name]
 		_, common := semconv.CommonFields[name]
-		if !own && !common && v.Type() != pcommon.ValueTypeEmpty {
+		_, around := e.around[name]
+		if !own && !common && !around && v.Type() != pcommon.ValueTypeEmpty {
 			names = append(names, name)
 		}
 	}

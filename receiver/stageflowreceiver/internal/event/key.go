@@ -44,9 +44,31 @@ func (e Event) Key() (key Key, ok bool) {
 
 // RunID is the id that the event itself gives its run, "" when it gives none.
 func (e Event) RunID() string {
+	if e.OfChild() {
+		return e.Text("child_run_id")
+	}
+	return e.Text("pipeline_run_id")
+}
+
+// OfChild tells whether the event is what a run tells of its child. The Rust port cancels children so, too: the
+// framework has no child_run_id there.
+func (e Event) OfChild() bool {
 	switch e.Name {
 	case semconv.EventChildStarted, semconv.EventChildEnded:
-		return e.Text("child_run_id")
+		return true
+	case semconv.EventRunCancelRequested:
+		return e.Text("child_run_id") != ""
+	}
+	return false
+}
+
+// ParentRunID is the run that told of its child, "" when the event is not about a child or does not say.
+func (e Event) ParentRunID() string {
+	if !e.OfChild() {
+		return ""
+	}
+	if id := e.Text("parent_run_id"); id != "" {
+		return id
 	}
 	return e.Text("pipeline_run_id")
 }
@@ -60,4 +82,16 @@ func (e Event) AnonymousRunID() string {
 	binary.BigEndian.PutUint64(own[:], uint64(e.Record.Timestamp()))
 	h.Write(own[:])
 	return "anonymous-" + hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// JoinedRunID is the event's own run id, or else the one that it was joined to when its record was normalised: by
+// an agent on the way here, or before the record was put into the journal. "" when neither is known.
+func (e Event) JoinedRunID() string {
+	if id := e.RunID(); id != "" {
+		return id
+	}
+	if v, ok := e.Record.Attributes().Get(semconv.RunIDKey); ok {
+		return AsText(v)
+	}
+	return ""
 }

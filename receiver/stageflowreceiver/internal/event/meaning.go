@@ -41,6 +41,7 @@ func (e Event) EndKind() semconv.EndKind {
 var statusByType = map[string]semconv.Status{
 	"pipeline.failed":          semconv.StatusFailed,
 	"pipeline.cancelled":       semconv.StatusCancelled,
+	"pipeline_cancelled":       semconv.StatusCancelled,
 	"pipeline.canceled":        semconv.StatusCancelled,
 	"pipeline.child_completed": semconv.StatusCompleted,
 	"pipeline.child_failed":    semconv.StatusFailed,
@@ -135,7 +136,8 @@ func Restore(s semconv.Status, dataKeys []string) semconv.Status {
 // nilCallID is what the framework's no-op logger returns for every call, so it joins nothing (catalogue 2.1).
 const nilCallID = "00000000-0000-0000-0000-000000000000"
 
-// CallID is the provider call's id, "" when there is none to tell it from others.
+// CallID is the provider call's id, or that of a tool call that a model asked for; "" when there is none to tell it from
+// others.
 func (e Event) CallID() string {
 	id := e.Text("call_id")
 	if id == nilCallID {
@@ -172,13 +174,22 @@ func (e Event) OfTool() bool {
 	return false
 }
 
-// ActionID is the tool call's id, "" when there is none to tell it from others.
+// ActionID is the id of the action that a tool call carries out, "" when there is none.
 func (e Event) ActionID() string { return e.Text("action_id") }
 
-// ToolStage is the stage that called the tool, "" when the event does not tell: the framework's does not, that of
-// its branches names a parent.
+// ToolID tells the tool call from others, "" when nothing does: its action, else the call that an agent's model made of
+// it. Only actions are unique among runs; models may number the calls of each run from one.
+func (e Event) ToolID() string {
+	if id := e.ActionID(); id != "" {
+		return id
+	}
+	return e.CallID()
+}
+
+// ToolStage is the stage that called the tool, "" when the event does not tell: the framework's does not, that of one
+// of its branches names a parent. In the other's envelope that is the stage which spawned the whole run.
 func (e Event) ToolStage() string {
-	if name := e.StageName(); name != "" {
+	if name := e.StageName(); name != "" || e.around != nil {
 		return name
 	}
 	return e.Text("parent_stage_id")
@@ -189,7 +200,7 @@ func (e Event) ToolStage() string {
 func (e Event) ToolStatus() semconv.Status {
 	switch e.Name {
 	case semconv.EventToolEnded:
-		if e.Type == "tool.failed" || e.toolOutputFailed() {
+		if lastSegment(e.Type) == "failed" || e.toolOutputFailed() {
 			return semconv.StatusFailed
 		}
 		return semconv.StatusCompleted
@@ -239,18 +250,36 @@ func (e Event) ApprovalDecision() string {
 }
 
 // TraceContext is the W3C trace context that the event's sender gave the run: the trace and the span above the
-// run. A record's own trace id, without a traceparent, tells the trace but no parent: its span may be anything.
+// run. A record's own trace id, without a traceparent, tells the trace but no parent: its span may be anything. So does
+// the trace_id of an envelope and of the run's own events (catalogue 1.9); elsewhere that is a field like any other.
 // Both are zero when there is none.
 func (e Event) TraceContext() (trace semconv.TraceID, parent semconv.SpanID) {
-	if v, ok := e.Record.Attributes().Get(semconv.EventTraceParentKey); ok {
-		if trace, parent, ok := semconv.ParseTraceParent(AsText(v)); ok {
-			return trace, parent
-		}
-	}
-	if trace, parent, ok := semconv.ParseTraceParent(e.Text("traceparent")); ok {
+	if trace, parent, ok := e.traceParent(); ok {
 		return trace, parent
 	}
-	return semconv.TraceID(e.Record.TraceID()), semconv.SpanID{}
+	if trace = semconv.TraceID(e.Record.TraceID()); !trace.IsZero() {
+		return trace, parent
+	}
+	if e.around != nil || (e.Name.OfRun() && !e.OfChild()) {
+		trace, _ = semconv.ParseTraceID(e.Text("trace_id"))
+	}
+	return trace, parent
+}
+
+// ZeroParent tells whether the event has a traceparent whose span id is the all-zero one. That is invalid: its trace is
+// kept, and there is no parent.
+func (e Event) ZeroParent() bool {
+	_, parent, ok := e.traceParent()
+	return ok && parent.IsZero()
+}
+
+func (e Event) traceParent() (trace semconv.TraceID, parent semconv.SpanID, ok bool) {
+	if v, found := e.Record.Attributes().Get(semconv.EventTraceParentKey); found {
+		if trace, parent, ok = semconv.ParseTraceParent(AsText(v)); ok {
+			return trace, parent, true
+		}
+	}
+	return semconv.ParseTraceParent(e.Text("traceparent"))
 }
 
 func lastSegment(s string) string {

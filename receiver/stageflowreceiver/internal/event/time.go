@@ -14,7 +14,7 @@ import (
 // added later; a wide event of a stage has no time of emission, so its end serves (catalogue 1.4, 3.7).
 func (e Event) toldTime() pcommon.Timestamp {
 	if e.hasData {
-		for _, name := range [...]string{"timestamp", "ended_at", "emitted_at"} {
+		for _, name := range [...]string{"timestamp", "ended_at", "end_time", "emitted_at"} {
 			if v, ok := e.data.Get(name); ok {
 				if t := ParseTime(v); t != 0 {
 					return t
@@ -41,6 +41,22 @@ func (e Event) Time(name string) pcommon.Timestamp {
 		return 0
 	}
 	return ParseTime(v)
+}
+
+// StartedAt is when what the event tells of began, EndedAt when it ended; 0 when it does not say. The telemetry branch
+// has names of its own (catalogue 1.9).
+func (e Event) StartedAt() pcommon.Timestamp { return e.firstTime("started_at", "start_time") }
+
+// EndedAt is described at [Event.StartedAt].
+func (e Event) EndedAt() pcommon.Timestamp { return e.firstTime("ended_at", "end_time") }
+
+func (e Event) firstTime(names ...string) pcommon.Timestamp {
+	for _, name := range names {
+		if t := e.Time(name); t != 0 {
+			return t
+		}
+	}
+	return 0
 }
 
 // timeLayouts: isoformat() with its T or str() with its space; the fraction may be missing; without a zone it is UTC.

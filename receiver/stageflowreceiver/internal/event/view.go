@@ -23,6 +23,8 @@ type Event struct {
 
 	data, envelope       pcommon.Map
 	hasData, hasEnvelope bool
+	// around are the fields of the envelope that the data itself is in, nil for none.
+	around semconv.Fields
 }
 
 // Open views a log record as an event; ok is false when the record is no stageflow event. Records that came over
@@ -54,6 +56,9 @@ func open(lr plog.LogRecord) Event {
 	}
 	if v, ok := attrs.Get(semconv.EventEnvelopeKey); ok && v.Type() == pcommon.ValueTypeMap {
 		e.envelope, e.hasEnvelope = v.Map(), true
+	}
+	if e.Has("event_name") && e.Has("event_version") {
+		e.around = semconv.EnvelopeFields
 	}
 	e.Name = semconv.EventNameOf(e.Type, e.Text("status"), e.Has("started_at") || e.Has("data_keys"))
 	return e

@@ -1,7 +1,8 @@
 // Copyright The stageflow Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command eventdocs writes events.md, the reference of events and their fields, from the tables that the code reads.
+// Command eventdocs writes events.md, the reference of events, their fields and the metrics made of them, from the
+// tables that the code reads.
 // It is run by go generate in the receiver's folder.
 package main
 
@@ -12,6 +13,8 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
@@ -55,5 +58,36 @@ func document() []byte {
 			fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", name, f.Key, f.Type)
 		}
 	}
+	metrics(&b)
 	return b.Bytes()
+}
+
+// metrics lists them in the order of the table, which is that of their subjects.
+func metrics(b *bytes.Buffer) {
+	b.WriteString("\n## Metrics\n\nWhat a metrics pipeline gets. Sums and histograms are cumulative; every resource has `" + semconv.ServiceNameKey +
+		"`.\n\n| metric | | unit | | attributes |\n|---|---|---|---|---|\n")
+	for _, m := range semconv.Metrics {
+		fmt.Fprintf(b, "| `%s` | %s, %s | %s | %s | %s |\n", m.Name, m.Kind, m.Type, m.Unit, m.Description, quoted(m.Attributes))
+	}
+	b.WriteString("\n| histogram | upper ends of the buckets |\n|---|---|\n")
+	for _, m := range semconv.Metrics {
+		if m.Kind == semconv.Histogram {
+			fmt.Fprintf(b, "| `%s` | %s |\n", m.Name, bounds(m.Bounds))
+		}
+	}
+}
+
+func quoted(keys []string) string {
+	if len(keys) == 0 {
+		return ""
+	}
+	return "`" + strings.Join(keys, "`, `") + "`"
+}
+
+func bounds(all []float64) string {
+	texts := make([]string, len(all))
+	for i, bound := range all {
+		texts[i] = strconv.FormatFloat(bound, 'f', -1, 64)
+	}
+	return strings.Join(texts, ", ")
 }

@@ -34,6 +34,7 @@ type TelemetryBuilder struct {
 	ReceiverStageflowRepairedValues  metric.Int64Counter
 	ReceiverStageflowRunsActive      metric.Int64ObservableGauge
 	ReceiverStageflowRunsSettled     metric.Int64Counter
+	ReceiverStageflowZeroParents     metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -139,6 +140,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_stageflow_runs_settled",
 		metric.WithDescription("Number of runs handed on to the traces pipeline. [Alpha]"),
 		metric.WithUnit("{run}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverStageflowZeroParents, err = builder.meter.Int64Counter(
+		"otelcol_receiver_stageflow_zero_parents",
+		metric.WithDescription("Number of events whose traceparent had the invalid, all-zero span id; they keep their trace and have no parent. [Alpha]"),
+		metric.WithUnit("{event}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

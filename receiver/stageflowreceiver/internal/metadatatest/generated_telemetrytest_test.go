@@ -32,6 +32,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ReceiverStageflowRejectedEvents.Add(context.Background(), 1)
 	tb.ReceiverStageflowRepairedValues.Add(context.Background(), 1)
 	tb.ReceiverStageflowRunsSettled.Add(context.Background(), 1)
+	tb.ReceiverStageflowZeroParents.Add(context.Background(), 1)
 	AssertEqualReceiverStageflowDuplicateEvents(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -48,6 +49,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverStageflowRunsSettled(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverStageflowZeroParents(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

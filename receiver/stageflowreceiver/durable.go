@@ -1,0 +1,153 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package stageflowreceiver // import "github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver"
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.uber.org/zap"
+
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/assembly"
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/journal"
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
+)
+
+// storageName tells the journal from other things that a component may store.
+const storageName = "journal"
+
+// openJournal opens the journal in the storage extension of the configuration; nil when it names none.
+func openJournal(ctx context.Context, host component.Host, cfg *Config, id component.ID) (*journal.Journal, error) {
+	if cfg.Storage == nil {
+		return nil, nil
+	}
+	extension, ok := host.GetExtensions()[*cfg.Storage]
+	if !ok {
+		return nil, fmt.Errorf("storage is %q: there is no such extension; list it under service::extensions", cfg.Storage)
+	}
+	store, ok := extension.(storage.Extension)
+	if !ok {
+		return nil, fmt.Errorf("storage is %q: that is not a storage extension; file_storage is one", cfg.Storage)
+	}
+	client, err := store.GetClient(ctx, component.KindReceiver, id, storageName)
+	if err != nil {
+		return nil, fmt.Errorf("storage %q cannot be opened: %w", cfg.Storage, err)
+	}
+	j, err := journal.Open(ctx, client, assembly.Owners)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("storage %q: %w", cfg.Storage, err), client.Close(ctx))
+	}
+	return j, nil
+}
+
+// write puts the events that tell something of a run into the journal.
+func (b *batch) write(ld plog.Logs, now time.Time) (journal.Position, error) {
+	if b.journal == nil || b.telling == 0 {
+		return 0, nil
+	}
+	for _, e := range b.events {
+		if e.runID != "" && e.RunID() == "" {
+			e.Record.Attributes().PutStr(semconv.RunIDKey, e.runID) // or replay would have to join it again
+		}
+	}
+	if b.telling < ld.LogRecordCount() {
+		ld = b.onlyTelling(ld)
+	}
+	return b.journal.Append(b.ctx, &journal.Entry{Kind: journal.Events, Arrival: now, Records: ld})
+}
+
+// onlyTelling copies the events that tell something of a run.
+func (b *batch) onlyTelling(ld plog.Logs) plog.Logs {
+	telling := make(map[plog.LogRecord]bool, b.telling)
+	for _, e := range b.events {
+		if e.tells {
+			telling[e.Record] = true
+		}
+	}
+	out := plog.NewLogs()
+	for _, rl := range ld.ResourceLogs().All() {
+		dst := out.ResourceLogs().AppendEmpty()
+		rl.Resource().CopyTo(dst.Resource())
+		records := dst.ScopeLogs().AppendEmpty().LogRecords()
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, lr := range sl.LogRecords().All() {
+				if telling[lr] {
+					lr.CopyTo(records.AppendEmpty())
+				}
+			}
+		}
+	}
+	return out
+}
+
+// withdraw takes a batch that was refused out of the journal. Should that fail, the batch may be assembled after a
+// restart although its sender was told to send it again: assembly takes the same events twice.
+func (b *batch) withdraw(at journal.Position) {
+	if err := b.journal.Withdraw(context.WithoutCancel(b.ctx), at); err != nil {
+		b.logger.Warn("a batch that was refused could not be taken out of the journal", zap.Error(err))
+	}
+}
+
+// replay takes in what the journal holds, as if it came now.
+func (in *intake) replay(ctx context.Context) error {
+	began := in.now()
+	restore := in.assembler.NewRestore(began)
+	broken := func(_ journal.Position, err error) {
+		in.logger.Error("a part of the journal is lost", zap.Error(err))
+	}
+	err := in.journal.Replay(ctx, journal.Marks, func(r journal.Replayed) { restore.Marks(r.Records, r.Position) }, broken)
+	if err != nil {
+		return err
+	}
+	left := restore.EndMarks()
+	in.seen.keep(left.Keys)
+	for _, c := range left.Calls {
+		in.joins.keepCall(c.ID, c.RunID, c.Attributes)
+	}
+	events := 0
+	err = in.journal.Replay(ctx, journal.Events, func(r journal.Replayed) { events += in.replayEvents(r, restore) }, broken)
+	if err != nil {
+		return err
+	}
+	in.journal.EndReplay()
+	if events > 0 {
+		in.logger.Info("runs in flight were read from the journal", zap.Int("runs", in.assembler.Active()),
+			zap.Int("events", events), zap.Int64("bytes", in.journal.Size()))
+	}
+	return nil
+}
+
+func (in *intake) replayEvents(r journal.Replayed, restore *assembly.Restore) (events int) {
+	arrival := pcommon.NewTimestampFromTime(r.Arrival)
+	for _, rl := range r.Records.ResourceLogs().All() {
+		service := serviceOf(rl)
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, lr := range sl.LogRecords().All() {
+				e, _, ok := event.Open(lr)
+				if !ok {
+					continue
+				}
+				events++
+				runID := in.joins.runOf(e)
+				in.joins.keep(e, runID)
+				key, known := e.Key()
+				restore.Facts(in.factsOf(e, key, runID, service, arrival), lr, r.Position)
+				switch {
+				case known && r.Sure:
+					in.seen.keep([]event.Key{key})
+				case known:
+					in.seen.keepAssembled(key)
+				}
+			}
+		}
+	}
+	return events
+}
