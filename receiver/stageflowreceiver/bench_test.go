@@ -5,13 +5,13 @@ package stageflowreceiver
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver/receivertest"
@@ -21,11 +21,16 @@ import (
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/metadata"
 )
 
-func newNopReceiver(b *testing.B) (*core, *eventsServer) {
+func newNopReceiver(b *testing.B, change ...func(*testReceiver)) (*core, *eventsServer) {
 	c, err := newCore(createDefaultConfig().(*Config), receivertest.NewNopSettings(metadata.Type))
 	require.NoError(b, err)
 	c.logs, c.traces = consumertest.NewNop(), consumertest.NewNop()
-	require.NoError(b, c.Start(b.Context(), componenttest.NewNopHost()))
+	host := &testReceiver{core: c}
+	for _, change := range change {
+		change(host)
+	}
+	require.NoError(b, c.Start(b.Context(), host))
+	b.Cleanup(func() { require.NoError(b, c.Shutdown(context.Background())) })
 	c.settler.cancel()
 	c.settler.done.Wait()
 	obs, err := c.obsReport("http")
@@ -33,8 +38,9 @@ func newNopReceiver(b *testing.B) (*core, *eventsServer) {
 	return c, newEventsServer(c.cfg.Events.GetOrInsertDefault(), c.intake, obs, c.telemetry, c.set)
 }
 
-// One request of 100 captured lines: read, understood, passed on and taken into the assembly. Duplicates are
-// forgotten between requests, so that each is taken whole; runs are let go outside of the measurement.
+// One request of 100 captured lines: read, understood, passed on and taken into the assembly, without a journal and
+// with one in a file. Duplicates are forgotten between requests, so that each is taken whole; runs are let go outside
+// of the measurement.
 func BenchmarkIntake(b *testing.B) {
 	all, err := captures.Load(capturesDir)
 	require.NoError(b, err)
@@ -44,7 +50,12 @@ func BenchmarkIntake(b *testing.B) {
 			body = bytes.Join(bytes.SplitN(c.Body, []byte("\n"), 101)[:100], []byte("\n"))
 		}
 	}
-	c, server := newNopReceiver(b)
+	b.Run("memory", func(b *testing.B) { benchmarkIntake(b, body) })
+	b.Run("file_storage", func(b *testing.B) { benchmarkIntake(b, body, inFiles(b, b.TempDir(), 0)) })
+}
+
+func benchmarkIntake(b *testing.B, body []byte, change ...func(*testReceiver)) {
+	c, server := newNopReceiver(b, change...)
 	clock := time.Now()
 	b.ReportAllocs()
 	b.SetBytes(int64(len(body)))
@@ -57,7 +68,7 @@ func BenchmarkIntake(b *testing.B) {
 		if i%10 == 9 { // or runs would gather the facts of all requests
 			b.StopTimer()
 			clock = clock.Add(time.Hour)
-			c.intake.assembler.Due(clock, false)
+			require.NoError(b, c.intake.assembler.HandedOn(b.Context(), c.intake.assembler.Due(clock, false), clock))
 			c.intake.assembler.Due(clock.Add(time.Hour), false) // and are no longer remembered
 			b.StartTimer()
 		}

@@ -6,6 +6,7 @@ package stageflowreceiver
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -288,4 +289,30 @@ func TestNotesOfACorrectedRun(t *testing.T) {
 		guard, _ := notes.At(0).Attributes().Get("stageflow.data.guard")
 		assert.Equal(t, "g", guard.AsString())
 	}
+}
+
+// A run that goes on for long, and its child, do not keep the journal of all other runs: what they need is appended
+// again.
+func TestLongRunDoesNotHoldUpTheJournal(t *testing.T) {
+	m := journaltest.New()
+	r := newTestReceiver(t, stored(m), with(func(cfg *Config) { cfg.Runs.IdleTimeout, cfg.Runs.AbandonAfter = 24*time.Hour, 24*time.Hour }))
+	spawned := `{"type":"pipeline.spawned_child","data":{"parent_run_id":"long","child_run_id":"child","parent_stage_id":"a","pipeline_name":"leaf","timestamp":"2026-11-22T12:00:00+00:00"}}`
+	r.post(t, spawned+"\n"+line("stage.a.started", "long", 2, `"stage":"a","status":"started"`)+"\n"+line("pipeline.completed", "child", 3, "")+"\n"+
+		`{"type":"provider_call.ended","emitted_at":"2026-11-22T12:00:00.005Z","data":{"call_id":"c","success":true}}`)
+	filler := strings.Repeat("x", 100_000)
+	for i := range 500 {
+		require.Equal(t, http.StatusOK, r.post(t, line("pipeline.completed", strconv.Itoa(i), 1, `"filler":"`+filler+`"`)).Code)
+		r.wait(t, time.Second)
+		require.Less(t, r.journal.Size(), int64(20<<20))
+	}
+	require.Len(t, r.spans(), 501)
+
+	r, m = restart(t, m)
+	assert.Equal(t, 1, r.intake.assembler.Active())
+	r.post(t, line("provider_call.started", "long", 4, `"call_id":"c","operation":"chat","model_id":"m","stage":"a"`)+"\n"+
+		line("stage.a.completed", "long", 6, `"stage":"a","status":"completed"`)+"\n"+line("pipeline.completed", "long", 7, ""))
+	r.wait(t, time.Second)
+	assert.ElementsMatch(t, []string{"invoke_workflow completed", "stage a completed", "chat m completed"}, names(r))
+	r.wait(t, rememberedFor)
+	assert.Equal(t, []string{"!first"}, m.Keys())
 }

@@ -204,3 +204,31 @@ func TestNoEmptyResources(t *testing.T) {
 	assert.Equal(t, 1, td.ResourceSpans().Len())
 	assert.Equal(t, 1, td.SpanCount())
 }
+
+// A run id that is used again while its run is in flight is one run: the stages of the second time are further
+// attempts, the end is the last one.
+func TestRunIDUsedAgainInFlight(t *testing.T) {
+	streamTest{
+		name: "twice",
+		events: []string{
+			ev("pipeline.started", 1, ""), stage("a", "started", 2, ""), stage("a", "completed", 3, ""), ev("pipeline.completed", 4, ""),
+			ev("pipeline.started", 11, ""), stage("a", "started", 12, ""), stage("a", "failed", 13, ""), ev("pipeline.failed", 14, ""),
+		},
+		want: []string{"run r failed explicit 1..14", "a#1 completed 2..3", "a#2 failed 12..13"},
+	}.run(t)
+}
+
+// Once the run has settled its span stays; the second time's stages go on counting. The log records tell the rest.
+func TestRunIDUsedAgainAfterSettle(t *testing.T) {
+	s := newStream(ev("pipeline.started", 1, ""), stage("a", "started", 2, ""), stage("a", "completed", 3, ""), ev("pipeline.completed", 4, ""))
+	assert.ElementsMatch(t, []string{"run r completed explicit 1..4", "a#1 completed 2..3"}, told(s.wait(time.Second)))
+	s.add(ev("pipeline.started", 11, ""), stage("a", "started", 12, ""), stage("a", "failed", 13, ""), ev("pipeline.failed", 14, ""))
+	assert.Equal(t, []string{"a#2 failed 12..13"}, told(s.wait(time.Second)))
+	assert.Zero(t, s.Active())
+
+	// Longer ago than anybody remembers, it is a run of its own, with the same ids.
+	s.now = s.now.Add(time.Hour)
+	s.wait(time.Second)
+	s.add(ev("pipeline.started", 21, ""), ev("pipeline.completed", 24, ""))
+	assert.Equal(t, []string{"run r completed explicit 21..24"}, told(s.wait(time.Second)))
+}
