@@ -69,20 +69,14 @@ func (in *intake) take(ctx context.Context, ld plog.Logs) error {
 			b.withdraw(at)
 		}
 	}()
-	var metrics []runmetrics.Fact
-	for _, e := range b.events {
-		b.normalise(e.Event, e.runID, b.arrival)
-		metrics = in.measure(metrics, e)
-	}
+	b.normaliseAll()
 	if b.next != nil && ld.LogRecordCount() > 0 {
 		if err := b.next.ConsumeLogs(b.ctx, ld); err != nil {
 			return err
 		}
 	}
 	in.assembler.Add(b.facts, now, at)
-	if in.metrics != nil {
-		in.metrics.Add(metrics)
-	}
+	b.measure()
 	taken = true
 	return nil
 }
@@ -95,6 +89,9 @@ type batch struct {
 	events  []joinedEvent
 	keys    []event.Key
 	facts   []assembly.Fact
+	// measured is what the events say of metrics, measuredOf the runs of those events.
+	measured   []runmetrics.Fact
+	measuredOf []string
 	// telling is how many of the events tell something of a run.
 	telling int
 	// underWay is set when another batch has some of the events and it is not yet known whether they are taken.
@@ -170,16 +167,32 @@ func (b *batch) open(lr plog.LogRecord, service string) bool {
 	return true
 }
 
-// measure appends what an event says of metrics. Few events name their service; then it is that of their run.
-func (in *intake) measure(dst []runmetrics.Fact, e joinedEvent) []runmetrics.Fact {
-	if in.metrics == nil || !runmetrics.Concerns(e.Name) {
-		return dst
+// normaliseAll writes into all records what their events mean, and takes down what they say of metrics: after that the
+// records are the logs pipeline's.
+func (b *batch) normaliseAll() {
+	for _, e := range b.events {
+		b.normalise(e.Event, e.runID, b.arrival)
+		if b.metrics == nil {
+			continue
+		}
+		b.measured = runmetrics.Facts(b.measured, e.Event, e.service, e.Record.Attributes())
+		for len(b.measuredOf) < len(b.measured) {
+			b.measuredOf = append(b.measuredOf, e.runID)
+		}
 	}
-	service := e.service
-	if service == "" {
-		service = in.assembler.ServiceOf(e.runID)
+}
+
+// measure takes what the events say of metrics. Those that name no service have that of their run.
+func (b *batch) measure() {
+	if b.metrics == nil {
+		return
 	}
-	return runmetrics.Facts(dst, e.Event, service, e.Record.Attributes())
+	for i := range b.measured {
+		if m := &b.measured[i]; m.Service() == "" {
+			m.SetService(b.assembler.ServiceOf(b.measuredOf[i]))
+		}
+	}
+	b.metrics.Add(b.measured)
 }
 
 // factsOf is what an event says of runs. Without an assembly nobody asks.

@@ -33,6 +33,12 @@ type Fact struct {
 	level float64
 }
 
+// Service is the service that the fact is of, "" when neither the event nor its resource named one.
+func (f *Fact) Service() string { return f.key.service }
+
+// SetService says whose the fact is.
+func (f *Fact) SetService(service string) { f.key.service = clean(service) }
+
 // State is what the assembly knows at one moment. Services are named as on spans; "" is
 // [semconv.DefaultServiceName].
 type State struct {
@@ -90,16 +96,6 @@ func (t *T) Add(facts []Fact) {
 			s.add(f.n)
 		}
 	}
-}
-
-// Concerns tells whether events of a kind may say something of metrics.
-func Concerns(name semconv.EventName) bool {
-	switch name {
-	case semconv.EventCallEnded, semconv.EventStreamChunkDropped, semconv.EventStreamProducerBlocked, semconv.EventStreamThrottleStarted,
-		semconv.EventStreamThrottleEnded, semconv.EventStreamBufferOverflow, semconv.EventStreamBufferUnderrun:
-		return true
-	}
-	return false
 }
 
 // Facts appends to dst what an event says of metrics, once its record has been normalised: attrs are the record's. The

@@ -37,9 +37,6 @@ var overflow = key{service: semconv.DefaultServiceName, overflow: true}
 
 func keyOf(service string, values ...string) key {
 	k := key{service: clean(service)}
-	if k.service == "" {
-		k.service = semconv.DefaultServiceName
-	}
 	copy(k.values[:], values)
 	return k
 }
@@ -87,6 +84,9 @@ type table struct {
 
 // at is the series of the key, or the one for the overflow when there is no room for another.
 func (tb *table) at(k key) *series {
+	if k.service == "" {
+		k.service = semconv.DefaultServiceName
+	}
 	s, ok := tb.series[k]
 	if !ok && len(tb.series) >= tb.limit-1 {
 		k = overflow
