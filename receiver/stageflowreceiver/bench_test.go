@@ -68,8 +68,10 @@ func benchmarkIntake(b *testing.B, body []byte, change ...func(*testReceiver)) {
 		if i%10 == 9 { // or runs would gather the facts of all requests
 			b.StopTimer()
 			clock = clock.Add(time.Hour)
-			require.NoError(b, c.intake.assembler.HandedOn(b.Context(), c.intake.assembler.Due(clock, false), clock))
-			c.intake.assembler.Due(clock.Add(time.Hour), false) // and are no longer remembered
+			c.settler.now = func() time.Time { return clock }
+			c.settler.sweep(b.Context(), false)
+			clock = clock.Add(time.Hour)
+			c.settler.sweep(b.Context(), false) // and are no longer remembered
 			b.StartTimer()
 		}
 	}
@@ -99,7 +101,7 @@ func BenchmarkSettle(b *testing.B) {
 		b.StopTimer()
 		c.intake.seen = newSeen(seenPerGeneration)
 		clock = clock.Add(time.Hour)
-		c.intake.assembler.Due(clock, false) // the runs of the time before are no longer remembered
+		c.settler.sweep(b.Context(), false) // the runs of the time before are no longer remembered
 		records := plog.NewLogs()
 		read.CopyTo(records)
 		if err := c.intake.take(b.Context(), records); err != nil {

@@ -26,15 +26,13 @@ import (
 const (
 	// sweepEvery is how often runs that are over are looked for.
 	sweepEvery = 100 * time.Millisecond
-	// runsPerBatch bounds the runs in one ConsumeTraces.
-	runsPerBatch = 256
 	// firstBackoff and maxBackoff space the attempts to hand on a batch that the pipeline refuses.
 	firstBackoff = 100 * time.Millisecond
 	maxBackoff   = 5 * time.Second
 )
 
-// settler hands the runs that are over to the traces pipeline, if there is one. While the pipeline refuses, no further runs are
-// taken out, so the number in flight grows to its bound and the inputs begin to say no.
+// settler hands the runs that are over to the traces pipeline, if there is one. While the pipeline refuses, no further
+// runs are taken out, so the number in flight grows to its bound and the inputs begin to say no.
 type settler struct {
 	assembler *assembly.Assembler
 	journal   *journal.Journal
@@ -78,11 +76,11 @@ func (s *settler) stop(ctx context.Context) {
 
 // sweep hands on the runs that are over, and keeps the journal short.
 func (s *settler) sweep(ctx context.Context, last bool) {
-	due := s.assembler.Due(s.now(), last)
-	for len(due) > 0 {
-		n := min(len(due), runsPerBatch)
-		s.handOn(ctx, due[:n], last)
-		due = due[n:]
+	for due := s.assembler.Due(s.now(), last); len(due) > 0; due = s.assembler.Due(s.now(), last) {
+		s.handOn(ctx, due, last)
+		if !last && ctx.Err() != nil {
+			return // the rest is for the last sweep
+		}
 	}
 	if err := errors.Join(s.journal.Renew(ctx), s.journal.Trim(ctx)); err != nil && ctx.Err() == nil {
 		s.logger.Warn("the journal could not be shortened, trying again", zap.Error(err))

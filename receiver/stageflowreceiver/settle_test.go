@@ -22,6 +22,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/assembly"
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/metadatatest"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
@@ -71,7 +72,7 @@ func TestManyRunsLeaveInBatches(t *testing.T) {
 	traces := &flakyTraces{}
 	r := newTestReceiver(t, into(traces))
 	var lines []string
-	for i := range 2*runsPerBatch + 1 {
+	for i := range 2*assembly.MaxDue + 1 {
 		lines = append(lines, line("pipeline.completed", strconv.Itoa(i), 1, ""))
 	}
 	r.post(t, strings.Join(lines, "\n"))

@@ -148,14 +148,18 @@ func (a *Assembler) overAt(r *run) time.Time {
 	return r.arrived.Add(a.set.IdleTimeout)
 }
 
-// Due takes out the runs that are over at now, and what has finished of those that go on for long. With all, also
-// runs that told their end but still wait for stragglers. What was over is remembered as settled.
+// MaxDue bounds the runs that are taken out at once: until they have been handed on nobody else counts them.
+const MaxDue = 256
+
+// Due takes out the runs that are over at now, and what has finished of those that go on for long, at most [MaxDue] at
+// once: it is to be called until there are none. With all, also runs that told their end but still wait for stragglers.
+// What was over is remembered as settled.
 func (a *Assembler) Due(now time.Time, all bool) []*Run {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.settled.expire(now)
 	var due []*Run
-	for r := a.deadlines.first(); r != nil && !r.deadline.After(now); r = a.deadlines.first() {
+	for r := a.deadlines.first(); r != nil && len(due) < MaxDue && !r.deadline.After(now); r = a.deadlines.first() {
 		if !r.flushAt.After(now) && a.overAt(r).After(now) {
 			if out := a.flush(r); out != nil {
 				due = append(due, out)
@@ -174,6 +178,9 @@ func (a *Assembler) Due(now time.Time, all bool) []*Run {
 	}
 	if all {
 		for _, r := range a.active {
+			if len(due) == MaxDue {
+				break
+			}
 			if !r.ended.IsZero() || r.earlier != nil {
 				due = append(due, a.settle(r, now))
 			}
