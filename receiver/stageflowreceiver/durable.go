@@ -7,6 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -98,12 +101,12 @@ func (b *batch) withdraw(at journal.Position) {
 
 // replay takes in what the journal holds, as if it came now.
 func (in *intake) replay(ctx context.Context) error {
-	began := in.now()
-	restore := in.assembler.NewRestore(began)
-	broken := func(_ journal.Position, err error) {
-		in.logger.Error("a part of the journal is lost", zap.Error(err))
-	}
-	err := in.journal.Replay(ctx, journal.Marks, func(r journal.Replayed) { restore.Marks(r.Records, r.Position) }, broken)
+	restore := in.assembler.NewRestore(in.now())
+	err := in.journal.Replay(ctx, journal.Marks, func(r journal.Replayed) {
+		if e := in.read(r); e != nil {
+			restore.Marks(e.Records, r.Position)
+		}
+	})
 	if err != nil {
 		return err
 	}
@@ -112,22 +115,52 @@ func (in *intake) replay(ctx context.Context) error {
 	for _, c := range left.Calls {
 		in.joins.keepCall(c.ID, c.RunID, c.Attributes)
 	}
-	events := 0
-	err = in.journal.Replay(ctx, journal.Events, func(r journal.Replayed) { events += in.replayEvents(r, restore) }, broken)
+	events, err := in.replayEvents(ctx, restore)
 	if err != nil {
 		return err
 	}
+	restore.EndEvents(in.joins.runOfCall)
 	in.journal.EndReplay()
 	if events > 0 {
 		in.logger.Info("runs in flight were read from the journal", zap.Int("runs", in.assembler.Active()),
-			zap.Int("events", events), zap.Int64("bytes", in.journal.Size()))
+			zap.Int64("events", events), zap.Int64("bytes", in.journal.Size()))
 	}
 	return nil
 }
 
-func (in *intake) replayEvents(r journal.Replayed, restore *assembly.Restore) (events int) {
-	arrival := pcommon.NewTimestampFromTime(r.Arrival)
-	for _, rl := range r.Records.ResourceLogs().All() {
+// read is the entry, nil when it cannot be read.
+func (in *intake) read(r journal.Replayed) *journal.Entry {
+	e, err := r.Entry()
+	if err != nil {
+		in.logger.Error("a part of the journal is lost", zap.Error(err))
+		return nil
+	}
+	return e
+}
+
+// replayEvents reads with all processors, for nothing is received before: in what order events come does not matter.
+func (in *intake) replayEvents(ctx context.Context, restore *assembly.Restore) (int64, error) {
+	var events atomic.Int64
+	var readers sync.WaitGroup
+	entries := make(chan journal.Replayed, 64)
+	for range runtime.GOMAXPROCS(0) {
+		readers.Go(func() {
+			for r := range entries {
+				if e := in.read(r); e != nil {
+					events.Add(in.replayEntry(e, r, restore))
+				}
+			}
+		})
+	}
+	err := in.journal.Replay(ctx, journal.Events, func(r journal.Replayed) { entries <- r })
+	close(entries)
+	readers.Wait()
+	return events.Load(), err
+}
+
+func (in *intake) replayEntry(entry *journal.Entry, from journal.Replayed, restore *assembly.Restore) (events int64) {
+	arrival := pcommon.NewTimestampFromTime(entry.Arrival)
+	for _, rl := range entry.Records.ResourceLogs().All() {
 		service := serviceOf(rl)
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, lr := range sl.LogRecords().All() {
@@ -136,12 +169,13 @@ func (in *intake) replayEvents(r journal.Replayed, restore *assembly.Restore) (e
 					continue
 				}
 				events++
-				runID := in.joins.runOf(e)
+				// The run is the one that it was joined to then, or the mark that it has been handed on would be missed.
+				runID := e.JoinedRunID()
 				in.joins.keep(e, runID)
 				key, known := e.Key()
-				restore.Facts(in.factsOf(e, key, runID, service, arrival), lr, r.Position)
+				restore.Facts(in.factsOf(e, key, runID, service, arrival), lr, from.Position)
 				switch {
-				case known && r.Sure:
+				case known && from.Sure:
 					in.seen.keep([]event.Key{key})
 				case known:
 					in.seen.keepAssembled(key)

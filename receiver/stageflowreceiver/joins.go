@@ -53,8 +53,7 @@ func (j *joins) runOf(e event.Event) string {
 	}
 	switch e.Name {
 	case semconv.EventCallEnded:
-		start, _ := j.byCallID.Get(e.CallID())
-		return start.runID
+		return j.runOfCall(e.CallID())
 	case semconv.EventWideRun:
 		return e.AnonymousRunID()
 	}
@@ -63,6 +62,12 @@ func (j *joins) runOf(e event.Event) string {
 		return runID
 	}
 	return ""
+}
+
+// runOfCall is the run of a call whose start is remembered, "" for none.
+func (j *joins) runOfCall(callID string) string {
+	start, _ := j.byCallID.Get(callID)
+	return start.runID
 }
 
 // keep remembers what later events of a call may need: its run, and what its start says.

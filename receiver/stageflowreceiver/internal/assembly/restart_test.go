@@ -52,16 +52,22 @@ func (j *journaled) kill(t *rapid.T) {
 	j.storage = j.storage.Copy()
 	j.begin(t, j.set)
 	restore := j.NewRestore(j.now)
-	broken := func(_ journal.Position, err error) { require.NoError(t, err) }
-	require.NoError(t, j.journal.Replay(context.Background(), journal.Marks, func(r journal.Replayed) { restore.Marks(r.Records, r.Position) }, broken))
+	require.NoError(t, j.journal.Replay(context.Background(), journal.Marks, func(r journal.Replayed) {
+		entry, err := r.Entry()
+		require.NoError(t, err)
+		restore.Marks(entry.Records, r.Position)
+	}))
 	restore.EndMarks()
 	require.NoError(t, j.journal.Replay(context.Background(), journal.Events, func(r journal.Replayed) {
-		for _, lr := range r.Records.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
+		entry, err := r.Entry()
+		require.NoError(t, err)
+		for _, lr := range entry.Records.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
 			if e, _, ok := event.Open(lr); ok && (e.JoinedRunID() != "" || e.Name == semconv.EventCallEnded) {
-				restore.Facts(Facts(e, e.JoinedRunID(), "", pcommon.NewTimestampFromTime(r.Arrival)), lr, r.Position)
+				restore.Facts(Facts(e, e.JoinedRunID(), "", pcommon.NewTimestampFromTime(entry.Arrival)), lr, r.Position)
 			}
 		}
-	}, broken))
+	}))
+	restore.EndEvents(func(callID string) string { return j.calls[callID] })
 	j.journal.EndReplay()
 }
 

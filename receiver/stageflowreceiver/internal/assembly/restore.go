@@ -4,6 +4,7 @@
 package assembly
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -27,6 +28,13 @@ type Restore struct {
 	settled, flushed map[string]mark
 	// foreign are the calls that foreign spans tell of.
 	foreign map[string]journal.Position
+	// orphans are ends of calls that were joined to no run when they came. Their starts may have come since.
+	orphans []orphanAt
+}
+
+type orphanAt struct {
+	Fact
+	at journal.Position
 }
 
 type mark struct {
@@ -102,7 +110,7 @@ func (rs *Restore) EndMarks() Remembered {
 	rs.to.mu.Lock()
 	defer rs.to.mu.Unlock()
 	var out Remembered
-	latest := slices.SortedFunc(maps.Values(rs.settled), func(a, b mark) int { return int(a.at) - int(b.at) })
+	latest := slices.SortedFunc(maps.Values(rs.settled), func(a, b mark) int { return cmp.Compare(a.at, b.at) })
 	for _, m := range latest {
 		s := readSettled(m.attrs)
 		s.until = rs.now.Add(rememberFor)
@@ -128,13 +136,18 @@ func (rs *Restore) EndMarks() Remembered {
 	return out
 }
 
-// Facts takes what an event of an entry says, but for what has been handed on. lr is the record.
+// Facts takes what an event of an entry says, but for what has been handed on. lr is the record. The order of entries
+// does not matter, and it is safe for concurrent use.
 func (rs *Restore) Facts(facts []Fact, lr plog.LogRecord, at journal.Position) {
 	rs.to.mu.Lock()
 	defer rs.to.mu.Unlock()
 	for _, f := range facts {
 		owner := ownerOf(f)
 		if rs.consumed[owner][at] || !journal.OnlyFor(lr, owner) {
+			continue
+		}
+		if f.RunID == "" {
+			rs.orphans = append(rs.orphans, orphanAt{f, at})
 			continue
 		}
 		rs.to.add(f, rs.now, at)
@@ -147,4 +160,19 @@ func (rs *Restore) Facts(facts []Fact, lr plog.LogRecord, at journal.Position) {
 			}
 		}
 	}
+}
+
+// EndEvents tells that no more events come. runOf is the run of a call whose start is known, "" for none.
+func (rs *Restore) EndEvents(runOf func(callID string) string) {
+	rs.to.mu.Lock()
+	defer rs.to.mu.Unlock()
+	slices.SortStableFunc(rs.orphans, func(a, b orphanAt) int { return cmp.Compare(a.at, b.at) })
+	for _, o := range rs.orphans {
+		rs.to.add(o.Fact, rs.now, o.at)
+		if r := rs.to.active[runOf(o.Call.ID)]; r != nil {
+			rs.to.adopt(r, o.Call.ID)
+			rs.to.deadlines.set(r, rs.to.deadline(r))
+		}
+	}
+	rs.orphans = nil
 }

@@ -61,11 +61,16 @@ func (j *Journal) appendFor(t require.TestingT, e *Entry, claims ...*Claim) Posi
 func (j *Journal) read(t require.TestingT) []string {
 	out := []string{}
 	require.NoError(t, j.Replay(context.Background(), Events, func(r Replayed) {
+		e, err := r.Entry()
+		if err != nil {
+			out = append(out, err.Error())
+			return
+		}
 		text := ""
 		if !r.Sure {
 			text = "-"
 		}
-		for _, rl := range r.Records.ResourceLogs().All() {
+		for _, rl := range e.Records.ResourceLogs().All() {
 			for _, lr := range rl.ScopeLogs().At(0).LogRecords().All() {
 				for _, o := range letters(lr) {
 					if OnlyFor(lr, o) {
@@ -75,7 +80,7 @@ func (j *Journal) read(t require.TestingT) []string {
 			}
 		}
 		out = append(out, text)
-	}, func(_ Position, err error) { out = append(out, err.Error()) }))
+	}))
 	return out
 }
 
@@ -90,7 +95,11 @@ func TestEntriesAreReadBack(t *testing.T) {
 
 	j = open(t, m)
 	assert.Equal(t, []string{"a", "ba", "-c"}, j.read(t))
-	require.NoError(t, j.Replay(t.Context(), Events, func(r Replayed) { assert.True(t, r.Arrival.Equal(noon)) }, nil))
+	require.NoError(t, j.Replay(t.Context(), Events, func(r Replayed) {
+		e, err := r.Entry()
+		require.NoError(t, err)
+		assert.True(t, e.Arrival.Equal(noon))
+	}))
 	j.EndReplay()
 	require.NoError(t, j.Trim(t.Context()))
 	assert.Equal(t, []string{"!first"}, m.Keys(), "nobody claimed anything")
@@ -239,7 +248,9 @@ func TestClaimedIsReadBack(t *testing.T) {
 			got := map[string]int{}
 			again := open(t, m.Copy())
 			require.NoError(t, again.Replay(context.Background(), Events, func(r Replayed) {
-				for _, rl := range r.Records.ResourceLogs().All() {
+				e, err := r.Entry()
+				require.NoError(t, err)
+				for _, rl := range e.Records.ResourceLogs().All() {
 					for _, lr := range rl.ScopeLogs().At(0).LogRecords().All() {
 						for _, o := range letters(lr) {
 							if c := claims[o]; OnlyFor(lr, o) && c != nil && slices.Contains(c.positions, r.Position) {
@@ -248,7 +259,7 @@ func TestClaimedIsReadBack(t *testing.T) {
 						}
 					}
 				}
-			}, func(p Position, err error) { require.NoError(t, err, p) }))
+			}))
 			require.Equal(t, held, got)
 			checkBooks(t, j)
 		}

@@ -54,15 +54,24 @@ func reads(from Position, n int) []*storage.Operation {
 
 // Replayed is an entry that was read back.
 type Replayed struct {
-	Entry
 	Position Position
 	// Sure tells that its request had been answered; else nobody knows whether it was acknowledged.
-	Sure bool
+	Sure   bool
+	stored []byte
 }
 
-// Replay reads back the entries of a kind, in the order in which they were appended. What cannot be read is passed
-// to broken and left out. Claims on the entries are made meanwhile; [Journal.EndReplay] ends that.
-func (j *Journal) Replay(ctx context.Context, kind Kind, visit func(Replayed), broken func(Position, error)) error {
+// Entry is what was appended.
+func (r Replayed) Entry() (*Entry, error) {
+	e, err := unmarshal(r.stored)
+	if err != nil {
+		return nil, fmt.Errorf("journal: entry %d cannot be read: %w", r.Position, err)
+	}
+	return e, nil
+}
+
+// Replay reads back the entries of a kind, in the order in which they were appended; those whose kind cannot be read are
+// among the events. Claims on the entries are made meanwhile; [Journal.EndReplay] ends that.
+func (j *Journal) Replay(ctx context.Context, kind Kind, visit func(Replayed)) error {
 	if j == nil {
 		return nil
 	}
@@ -77,12 +86,7 @@ func (j *Journal) Replay(ctx context.Context, kind Kind, visit func(Replayed), b
 			if (err == nil && h.kind != kind) || (err != nil && kind != Events) {
 				continue
 			}
-			e, err := unmarshal(op.Value)
-			if err != nil {
-				broken(pos, fmt.Errorf("journal: entry %d cannot be read: %w", pos, err))
-				continue
-			}
-			visit(Replayed{Entry: *e, Position: pos, Sure: pos < j.sure})
+			visit(Replayed{Position: pos, Sure: pos < j.sure, stored: op.Value})
 		}
 	}
 	return nil
