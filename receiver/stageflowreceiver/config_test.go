@@ -37,6 +37,7 @@ func TestConfig(t *testing.T) {
 	assert.False(t, cfg.hasOTLP())
 	assert.Equal(t, "localhost:4319", cfg.Events.Get().NetAddr.Endpoint)
 	assert.Equal(t, RunsConfig{Settle: time.Second, FlushAfter: time.Minute, IdleTimeout: 5 * time.Minute, AbandonAfter: 15 * time.Minute, MaxActive: 100_000}, cfg.Runs)
+	assert.Nil(t, cfg.Storage)
 
 	cfg, err = load(t, "stageflow/all")
 	require.NoError(t, err)
@@ -45,6 +46,7 @@ func TestConfig(t *testing.T) {
 	assert.Equal(t, "0.0.0.0:4319", cfg.Events.Get().NetAddr.Endpoint)
 	assert.EqualValues(t, 1048576, cfg.Events.Get().MaxRequestBodySize)
 	assert.Equal(t, RunsConfig{Settle: 2 * time.Second, FlushAfter: 30 * time.Second, IdleTimeout: time.Minute, AbandonAfter: 10 * time.Minute, MaxActive: 500}, cfg.Runs)
+	assert.Equal(t, "file_storage/runs", cfg.Storage.String())
 }
 
 func TestWrongConfigTellsAllItsProblems(t *testing.T) {

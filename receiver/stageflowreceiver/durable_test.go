@@ -18,6 +18,8 @@ import (
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/journal/journaltest"
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/metadatatest"
@@ -47,6 +49,8 @@ func TestRunsOutliveACrash(t *testing.T) {
 
 	r, m = restart(t, m)
 	assert.Equal(t, 1, r.intake.assembler.Active())
+	metadatatest.AssertEqualReceiverStageflowJournalSize(t, r.telemetry, []metricdata.DataPoint[int64]{{Value: r.journal.Size()}}, metricdatatest.IgnoreTimestamp())
+	assert.Positive(t, r.journal.Size())
 	r.post(t, `{"type":"provider_call.ended","emitted_at":"2026-11-22T12:00:01Z","data":{"call_id":"c","success":true}}`+"\n"+
 		line("stage.a.completed", "r", 4, `"stage":"a","status":"completed"`)+"\n"+line("pipeline.completed", "r", 5, ""))
 	ended := r.logsSink.AllLogs()[0].ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)

@@ -143,6 +143,12 @@ func (c *core) assembles() bool { return c.traces != nil || c.metrics != nil }
 // observe tells of the assembly in the receiver's own metrics.
 func (c *core) observe(assembler *assembly.Assembler) error {
 	return errors.Join(
+		c.telemetry.RegisterReceiverStageflowJournalSizeCallback(func(_ context.Context, o metric.Int64Observer) error {
+			if c.journal != nil {
+				o.Observe(c.journal.Size())
+			}
+			return nil
+		}),
 		c.telemetry.RegisterReceiverStageflowRunsActiveCallback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(int64(assembler.Active()))
 			return nil

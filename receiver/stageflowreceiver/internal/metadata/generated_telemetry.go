@@ -29,6 +29,7 @@ type TelemetryBuilder struct {
 	mu                               sync.Mutex
 	registrations                    []metric.Registration
 	ReceiverStageflowDuplicateEvents metric.Int64Counter
+	ReceiverStageflowJournalSize     metric.Int64ObservableGauge
 	ReceiverStageflowLostFacts       metric.Int64ObservableCounter
 	ReceiverStageflowRejectedEvents  metric.Int64Counter
 	ReceiverStageflowRepairedValues  metric.Int64Counter
@@ -46,6 +47,21 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterReceiverStageflowJournalSizeCallback sets callback for observable ReceiverStageflowJournalSize metric.
+func (builder *TelemetryBuilder) RegisterReceiverStageflowJournalSizeCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverStageflowJournalSize, obs: o})
+		return nil
+	}, builder.ReceiverStageflowJournalSize)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
 }
 
 // RegisterReceiverStageflowLostFactsCallback sets callback for observable ReceiverStageflowLostFacts metric.
@@ -110,6 +126,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_stageflow_duplicate_events",
 		metric.WithDescription("Number of events dropped because they had been received before. [Alpha]"),
 		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverStageflowJournalSize, err = builder.meter.Int64ObservableGauge(
+		"otelcol_receiver_stageflow_journal_size",
+		metric.WithDescription("Size of what the journal holds; the storage's file may be larger. Only with a storage. [Alpha]"),
+		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverStageflowLostFacts, err = builder.meter.Int64ObservableCounter(
