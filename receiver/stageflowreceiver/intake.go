@@ -55,27 +55,29 @@ func (in *intake) take(ctx context.Context, ld plog.Logs) error {
 	if b.underWay {
 		return errUnderWay
 	}
-	if err := b.assembler.Admit(b.facts); err != nil {
+	room, err := b.assembler.Admit(b.facts)
+	if err != nil {
 		return errBusy(err)
 	}
 	at, err := b.write(ld, now)
-	if err != nil {
-		return err
-	}
 	defer func() {
 		if taken {
 			in.journal.Done(at)
 		} else {
+			b.assembler.Cancel(room)
 			b.withdraw(at)
 		}
 	}()
+	if err != nil {
+		return err
+	}
 	b.normaliseAll()
 	if b.next != nil && ld.LogRecordCount() > 0 {
 		if err := b.next.ConsumeLogs(b.ctx, ld); err != nil {
 			return err
 		}
 	}
-	in.assembler.Add(b.facts, now, at)
+	in.assembler.Add(b.facts, room, now, at)
 	b.measure()
 	taken = true
 	return nil

@@ -40,8 +40,10 @@ var ErrTooManyRuns = errors.New("too many runs in flight: raise runs::max_active
 type Assembler struct {
 	set Settings
 
-	mu        sync.Mutex
-	active    map[string]*run
+	mu     sync.Mutex
+	active map[string]*run
+	// promised is for how many runs there is room kept that are not active yet.
+	promised  int
 	deadlines deadlines
 	settled   memory
 	orphans   *orphans
@@ -61,8 +63,9 @@ func New(set Settings) *Assembler {
 	return a
 }
 
-// Admit tells whether the runs of these facts can be taken; [ErrTooManyRuns] when not.
-func (a *Assembler) Admit(facts []Fact) error {
+// Admit keeps room for the runs of these facts, and returns for how many; [ErrTooManyRuns] when there is none. The room
+// goes to the next Add, or back by Cancel.
+func (a *Assembler) Admit(facts []Fact) (room int, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	fresh := map[string]bool{}
@@ -71,16 +74,25 @@ func (a *Assembler) Admit(facts []Fact) error {
 			fresh[f.RunID] = true
 		}
 	}
-	if len(a.active)+len(fresh) > a.set.MaxActive && len(fresh) > 0 {
-		return ErrTooManyRuns
+	if len(fresh) > 0 && len(a.active)+a.promised+len(fresh) > a.set.MaxActive {
+		return 0, ErrTooManyRuns
 	}
-	return nil
+	a.promised += len(fresh)
+	return len(fresh), nil
 }
 
-// Add takes facts that arrived now, with the journal's entry at pos.
-func (a *Assembler) Add(facts []Fact, now time.Time, pos journal.Position) {
+// Cancel gives back the room that Admit kept.
+func (a *Assembler) Cancel(room int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.promised -= room
+}
+
+// Add takes facts that arrived now, with the journal's entry at pos, into the room that Admit kept.
+func (a *Assembler) Add(facts []Fact, room int, now time.Time, pos journal.Position) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.promised -= room
 	for _, f := range facts {
 		a.add(f, now, pos)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
@@ -161,17 +162,22 @@ func TestBoundOfRunsInFlight(t *testing.T) {
 		return facts
 	}
 	one, two, three := ev("pipeline.started", 1, `"pipeline_run_id":"1"`), ev("pipeline.started", 1, `"pipeline_run_id":"2"`), ev("pipeline.started", 1, `"pipeline_run_id":"3"`)
-	require.ErrorIs(t, s.Admit(factsOf(one, two, three)), ErrTooManyRuns)
-	require.NoError(t, s.Admit(factsOf(one, one, two)), "a run counts once")
+	admit := func(facts []Fact) error {
+		room, err := s.Admit(facts)
+		s.Cancel(room)
+		return err
+	}
+	require.ErrorIs(t, admit(factsOf(one, two, three)), ErrTooManyRuns)
+	require.NoError(t, admit(factsOf(one, one, two)), "a run counts once")
 	s.add(one, two)
-	require.ErrorIs(t, s.Admit(factsOf(three)), ErrTooManyRuns)
-	require.ErrorIs(t, s.Admit(factsOf(one, three)), ErrTooManyRuns)
-	require.NoError(t, s.Admit(factsOf(one, two)), "runs in flight go on")
-	require.ErrorIs(t, s.Admit(factsOf(ev("pipeline.spawned_child", 1, `"parent_run_id":"2","child_run_id":"4"`))), ErrTooManyRuns)
-	require.NoError(t, s.Admit(factsOf(ev("provider_call.ended", 1, `"pipeline_run_id":null,"call_id":"c"`))), "what belongs to no run yet needs no room")
+	require.ErrorIs(t, admit(factsOf(three)), ErrTooManyRuns)
+	require.ErrorIs(t, admit(factsOf(one, three)), ErrTooManyRuns)
+	require.NoError(t, admit(factsOf(one, two)), "runs in flight go on")
+	require.ErrorIs(t, admit(factsOf(ev("pipeline.spawned_child", 1, `"parent_run_id":"2","child_run_id":"4"`))), ErrTooManyRuns)
+	require.NoError(t, admit(factsOf(ev("provider_call.ended", 1, `"pipeline_run_id":null,"call_id":"c"`))), "what belongs to no run yet needs no room")
 	s.add(ev("pipeline.completed", 2, `"pipeline_run_id":"1"`))
 	s.wait(time.Second)
-	require.NoError(t, s.Admit(factsOf(three)), "a run that settled makes room")
+	require.NoError(t, admit(factsOf(three)), "a run that settled makes room")
 }
 
 // What one way of telling the end does not have, another may.
@@ -184,4 +190,25 @@ func TestOneEndCompletesAnother(t *testing.T) {
 
 	s = newStream(ev("pipeline.canceled", 5, `"reason":"user hung up"`), ev("pipeline.wide", 6, `"status":"completed"`))
 	assert.Empty(t, attr(s.wait(time.Second)[0], semconv.RunReasonKey), "it was not cancelled after all")
+}
+
+// Room that was kept is nobody else's until it is used or given back, so requests at one time do not take it twice.
+func TestRoomIsKept(t *testing.T) {
+	s := newStream()
+	s.set.MaxActive = 2
+	fact := func(id string) []Fact { return []Fact{{RunID: id, Attributes: pcommon.NewMap()}} }
+	first, err := s.Admit(fact("1"))
+	require.NoError(t, err)
+	second, err := s.Admit(fact("2"))
+	require.NoError(t, err)
+	_, err = s.Admit(fact("3"))
+	require.ErrorIs(t, err, ErrTooManyRuns)
+	s.Assembler.Add(fact("1"), first, s.now, 0)
+	_, err = s.Admit(fact("3"))
+	require.ErrorIs(t, err, ErrTooManyRuns)
+	s.Cancel(second)
+	third, err := s.Admit(fact("3"))
+	require.NoError(t, err)
+	s.Assembler.Add(fact("3"), third, s.now, 0)
+	assert.Equal(t, 2, s.Active())
 }

@@ -84,7 +84,7 @@ func (j *journaled) add(t *rapid.T, lines []string) {
 	}
 	at, err := j.journal.Append(context.Background(), &journal.Entry{Kind: journal.Events, Arrival: j.now, Records: ld})
 	require.NoError(t, err)
-	j.Add(facts, j.now, at)
+	j.Add(facts, 0, j.now, at)
 	j.journal.Done(at)
 }
 

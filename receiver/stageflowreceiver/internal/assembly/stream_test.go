@@ -87,7 +87,7 @@ func (s *stream) add(lines ...string) {
 	for _, lr := range decode(lines).All() {
 		facts = append(facts, s.facts(lr, s.now)...)
 	}
-	s.Add(facts, s.now, 0)
+	s.Add(facts, 0, s.now, 0)
 }
 
 func decode(lines []string) plog.LogRecordSlice {
