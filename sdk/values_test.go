@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -158,7 +159,8 @@ func TestAnyTextIsSentAsValidUTF8(t *testing.T) {
 	})
 }
 
-// The receiver knows every field that this package writes, except those that only breaker.transition has.
+// The receiver knows every field that this package writes, except those that only breaker.transition has; and this
+// package writes every field that the table of events requires.
 func TestFieldsAreInTheSharedVocabulary(t *testing.T) {
 	c, s, _ := newTestClient(t)
 	boom := &statusError{429}
@@ -181,6 +183,10 @@ func TestFieldsAreInTheSharedVocabulary(t *testing.T) {
 			_, known := own[field]
 			_, common := semconv.CommonFields[field]
 			assert.True(t, known || common, "%s.%s", e.eventType, field)
+		}
+		row := semconv.Events[slices.IndexFunc(semconv.Events, func(row semconv.Event) bool { return string(row.Name) == e.name })]
+		for _, field := range row.Required {
+			assert.Contains(t, e.data, field, e.eventType)
 		}
 	}
 }

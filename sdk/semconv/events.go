@@ -53,7 +53,7 @@ const (
 
 	// EventBreakerTransition tells a change of state of an SDK's own circuit breaker.
 	EventBreakerTransition EventName = "stageflow.breaker.transition"
-	// EventOther is any event whose type is not in [EventTypes].
+	// EventOther is any event whose type no row of [Events] has.
 	EventOther EventName = "stageflow.event"
 )
 
@@ -70,112 +70,6 @@ const (
 
 // StageType is the type of a stage's lifecycle event: stage.{name}.{status} (catalogue 1.3).
 func StageType(stage, status string) string { return "stage." + stage + "." + status }
-
-// EventTypes names every fixed event type of the framework, its branches and our SDK (catalogue 1.3 to 1.9).
-// Types that hold a stage's name are not here; [EventNameOf] reads those by their shape.
-var EventTypes = map[string]EventName{
-	"pipeline.started":         EventRunStarted,
-	"pipeline.completed":       EventRunEnded,
-	"pipeline.failed":          EventRunEnded,
-	"pipeline.cancelled":       EventRunEnded,
-	"pipeline_cancelled":       EventRunEnded,
-	"pipeline.canceled":        EventRunCancelRequested,
-	"pipeline.spawned_child":   EventChildStarted,
-	"pipeline.child_completed": EventChildEnded,
-	"pipeline.child_failed":    EventChildEnded,
-	"pipeline.wide":            EventWideRun,
-	"stage.wide":               EventWideStage,
-	"provider_call.started":    EventCallStarted,
-	"provider_call.ended":      EventCallEnded,
-	"breaker.transition":       EventBreakerTransition,
-	"tool.requested":           EventToolRequested,
-	"tool.invoked":             EventToolInvoked,
-	"tool.started":             EventToolStarted,
-	"tool.updated":             EventToolUpdated,
-	"tool.completed":           EventToolEnded,
-	"tool.failed":              EventToolEnded,
-	"tool.denied":              EventToolDenied,
-	"tool.undone":              EventToolUndone,
-	"tool.undo_failed":         EventToolUndoFailed,
-	"tool.unresolved":          EventToolUnresolved,
-	"approval.requested":       EventApprovalRequested,
-	"approval.decided":         EventApprovalDecided,
-
-	"pipeline.created":              "stageflow.run.created",
-	"stage.retry_scheduled":         EventStageRetryScheduled,
-	"stage.retry_exhausted":         EventStageRetryExhausted,
-	"stage.idempotency_hit":         "stageflow.stage.idempotency_hit",
-	"guard_retry.attempt":           EventGuardRetryAttempt,
-	"guard_retry.scheduled":         EventGuardRetryScheduled,
-	"guard_retry.exhausted":         EventGuardRetryExhausted,
-	"guard_retry.recovered":         EventGuardRetryRecovered,
-	"agent.turn.started":            EventAgentTurnStarted,
-	"agent.tool.requested":          EventToolRequested,
-	"agent.tool.started":            EventToolStarted,
-	"agent.tool.executed":           EventToolEnded,
-	"agent.tool.completed":          EventToolEnded,
-	"agent.tool.failed":             EventToolEnded,
-	"agent.tool.updated":            EventToolUpdated,
-	"agent.tool.unresolved":         EventToolUnresolved,
-	"tools.unresolved":              EventToolUnresolved,
-	"agent.completed":               EventAgentEnded,
-	"guardrail.violations_detected": EventGuardrailViolations,
-	"guardrail.fail_open":           EventGuardrailFailOpen,
-	"auth.login":                    "stageflow.auth.login",
-	"auth.failure":                  "stageflow.auth.failure",
-	"tenant.access_denied":          "stageflow.tenant.access_denied",
-	"context.truncation":            "stageflow.context.truncation",
-	"context.size_recorded":         "stageflow.context.size_recorded",
-	"stream.chunk_dropped":          "stageflow.stream.chunk_dropped",
-	"stream.producer_blocked":       "stageflow.stream.producer_blocked",
-	"stream.throttle_started":       "stageflow.stream.throttle_started",
-	"stream.throttle_ended":         "stageflow.stream.throttle_ended",
-	"stream.queue_closed":           "stageflow.stream.queue_closed",
-	"stream.buffer_overflow":        "stageflow.stream.buffer_overflow",
-	"stream.buffer_underrun":        "stageflow.stream.buffer_underrun",
-	"stream.buffer_recovered":       "stageflow.stream.buffer_recovered",
-}
-
-// OfRun tells the events whose subject is the run itself, or a child of it.
-func (n EventName) OfRun() bool {
-	switch n {
-	case EventRunStarted, EventRunEnded, EventRunCancelRequested, EventWideRun, EventChildStarted, EventChildEnded:
-		return true
-	}
-	return false
-}
-
-// Place is where an event without a span of its own is shown on a trace, as an event of another span.
-type Place uint8
-
-// The places.
-const (
-	// Nowhere: the event is a log record only.
-	Nowhere Place = iota
-	// OnRun is the run's span.
-	OnRun
-	// OnStage is the span of the stage attempt that the event names, else of the only one that was running; the run's
-	// where neither tells which.
-	OnStage
-)
-
-// shownOn are the events that say what went on in a run where its spans do not: the turns of an agent, guards and
-// retries. A guard's retry ties two stages together, so it is the run's. Streams are not here: they are metrics.
-var shownOn = map[EventName]Place{
-	EventAgentTurnStarted:    OnStage,
-	EventAgentEnded:          OnStage,
-	EventGuardRetryAttempt:   OnRun,
-	EventGuardRetryScheduled: OnRun,
-	EventGuardRetryExhausted: OnRun,
-	EventGuardRetryRecovered: OnRun,
-	EventStageRetryScheduled: OnStage,
-	EventStageRetryExhausted: OnStage,
-	EventGuardrailViolations: OnStage,
-	EventGuardrailFailOpen:   OnStage,
-}
-
-// ShownOn is where events of the kind are shown as events of a span that is about something else.
-func (n EventName) ShownOn() Place { return shownOn[n] }
 
 const (
 	stagePrefix     = "stage."

@@ -192,43 +192,20 @@ var ShownFields = merge(errorFields, Fields{
 
 // FieldTables are all tables of fields with their titles, for documentation.
 var FieldTables = []struct {
-	Title  string
+	Title string
+	// About is what the events tell of that have these fields, [AboutOther] for tables of any event.
+	About  Subject
 	Fields Fields
 }{
-	{"Every event", CommonFields},
-	{"Events in the envelope of the telemetry branch", EnvelopeFields},
-	{"Runs", RunFields},
-	{"Child runs", ChildFields},
-	{"Stages", StageFields},
-	{"Provider calls", CallFields},
-	{"Tool calls", ToolFields},
-	{"Approvals", ApprovalFields},
-	{"Agents, guards and retries", ShownFields},
-}
-
-// FieldsOf are the fields particular to an event's kind, beside [CommonFields]; nil for kinds that are only logged.
-func FieldsOf(name EventName) Fields {
-	switch name {
-	case EventRunStarted, EventRunEnded, EventRunCancelRequested, EventWideRun:
-		return RunFields
-	case EventChildStarted, EventChildEnded:
-		return ChildFields
-	case EventStageStarted, EventStageEnded, EventStageOther, EventWideStage:
-		return StageFields
-	case EventCallStarted, EventCallEnded:
-		return CallFields
-	case EventToolUndoFailed:
-		return ToolUndoFailedFields
-	case EventApprovalRequested, EventApprovalDecided:
-		return ApprovalFields
-	case EventToolRequested, EventToolInvoked, EventToolStarted, EventToolUpdated, EventToolEnded, EventToolDenied,
-		EventToolUndone, EventToolUnresolved:
-		return ToolFields
-	}
-	if name.ShownOn() != Nowhere {
-		return ShownFields
-	}
-	return nil
+	{"Every event", AboutOther, CommonFields},
+	{"Events in the envelope of the telemetry branch", AboutOther, EnvelopeFields},
+	{"Runs", AboutRun, RunFields},
+	{"Child runs", AboutChild, ChildFields},
+	{"Stages", AboutStage, StageFields},
+	{"Provider calls", AboutCall, CallFields},
+	{"Tool calls", AboutTool, ToolFields},
+	{"Approvals", AboutApproval, ApprovalFields},
+	{"Agents, guards and retries", AboutNote, ShownFields},
 }
 
 func merge(tables ...Fields) Fields {

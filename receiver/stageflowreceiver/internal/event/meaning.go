@@ -164,15 +164,7 @@ func (e Event) CallStatus() semconv.Status {
 }
 
 // OfTool tells whether the event is about a tool call.
-func (e Event) OfTool() bool {
-	switch e.Name {
-	case semconv.EventToolRequested, semconv.EventToolInvoked, semconv.EventToolStarted, semconv.EventToolUpdated,
-		semconv.EventToolEnded, semconv.EventToolDenied, semconv.EventToolUndone, semconv.EventToolUndoFailed,
-		semconv.EventToolUnresolved, semconv.EventApprovalRequested, semconv.EventApprovalDecided:
-		return true
-	}
-	return false
-}
+func (e Event) OfTool() bool { return e.Name.OfTool() }
 
 // ActionID is the id of the action that a tool call carries out, "" when there is none.
 func (e Event) ActionID() string { return e.Text("action_id") }

@@ -1,14 +1,13 @@
 // Copyright The stageflow Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command eventdocs writes events.md, the reference of events, their fields and the metrics made of them, from the
-// tables that the code reads.
+// Command eventdocs writes events.md, the reference of events, their fields and the metrics made of them, and the table
+// of events in README.md, from the tables that the code reads.
 // It is run by go generate in the receiver's folder.
 package main
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -20,10 +19,25 @@ import (
 )
 
 func main() {
-	if err := os.WriteFile("events.md", document(), 0o644); err != nil {
+	if err := write(); err != nil {
 		fmt.Fprintln(os.Stderr, "eventdocs:", err)
 		os.Exit(1)
 	}
+}
+
+func write() error {
+	if err := os.WriteFile("events.md", document(), 0o644); err != nil {
+		return err
+	}
+	written, err := os.ReadFile("README.md")
+	if err != nil {
+		return err
+	}
+	updated, err := readme(string(written))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile("README.md", []byte(updated), 0o644)
 }
 
 const head = `# Events
@@ -31,20 +45,24 @@ const head = `# Events
 Generated from the tables in [sdk/semconv](../../sdk/semconv) by ` + "`make generate`" + `; do not edit.
 
 An event leaves as a log record with the EventName below, its own type in ` + "`stageflow.event.type`" + ` and its data,
-unchanged, in ` + "`stageflow.event.data`" + `. Types that hold a stage's name are read by their shape:
-` + "`stage.{name}.started`" + `, ` + "`stage.{name}.{completed|failed|skipped|cancelled}`" + `, ` + "`stage.wide.{…}`" + `,
-` + "`pipeline.wide.{…}`" + `. A type that is not in the table is ` + "`" + string(semconv.EventOther) + "`" + `.
+unchanged, in ` + "`stageflow.event.data`" + `; beside that it becomes what the table says. Types that hold a stage's name
+are read by their shape and the ` + "`status`" + ` in their data, which may be spelled in other ways, too. A type that is not
+in the table is ` + "`" + string(semconv.EventOther) + "`" + `.
+
+Required are the fields that every version of the framework, its Rust port and the SDK send with each of the types,
+under this name or another that becomes the same attribute. The value may be null, and ` + "`pipeline_run_id`" + ` may be
+missing where the run has no id. Every other field is optional: those of the table of fields that is named here, those
+of [every event](#every-event), and any other.
 
 `
 
 func document() []byte {
 	var b bytes.Buffer
 	b.WriteString(head)
-	b.WriteString("| type | EventName |\n|---|---|\n")
-	for _, eventType := range slices.SortedFunc(maps.Keys(semconv.EventTypes), func(x, y string) int {
-		return cmp.Or(cmp.Compare(semconv.EventTypes[x], semconv.EventTypes[y]), cmp.Compare(x, y))
-	}) {
-		fmt.Fprintf(&b, "| `%s` | `%s` |\n", eventType, semconv.EventTypes[eventType])
+	b.WriteString("| type | EventName | about | becomes | required | optional |\n|---|---|---|---|---|---|\n")
+	for i := range semconv.Events {
+		e := &semconv.Events[i]
+		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s | %s |\n", types(e), e.Name, e.About, becomes(e), quoted(e.Required), optional(e))
 	}
 	b.WriteString("\n## Fields\n\nA field that is in no table becomes `" + semconv.DataPrefix + "{field}` on the span, if its event becomes one.\n")
 	for _, table := range semconv.FieldTables {
@@ -60,6 +78,54 @@ func document() []byte {
 	}
 	metrics(&b)
 	return b.Bytes()
+}
+
+// types are the types of an event, its shapes among them.
+func types(e *semconv.Event) string {
+	all := slices.Concat(e.Types, e.Shapes)
+	if len(all) == 0 {
+		return "any other"
+	}
+	return quoted(all)
+}
+
+// becomes tells where an event goes beside its log record.
+func becomes(e *semconv.Event) string {
+	place := e.Place.String()
+	if slices.Contains(e.Required, "stage_details") {
+		place += ", and those of its stages"
+	}
+	switch {
+	case len(e.Metrics) == 0:
+		return place
+	case e.Place == semconv.Nowhere:
+		return "metrics: " + quoted(e.Metrics)
+	}
+	return place + "; metrics: " + quoted(e.Metrics)
+}
+
+// optional names the table of fields of an event, and the fields that are not in it.
+func optional(e *semconv.Event) string {
+	var parts []string
+	if e.Fields != nil {
+		for _, table := range semconv.FieldTables {
+			if table.About == e.About {
+				parts = append(parts, fmt.Sprintf("[%s](#%s)", table.Title, anchor(table.Title)))
+			}
+		}
+	}
+	if len(e.Optional) > 0 {
+		parts = append(parts, quoted(e.Optional))
+	}
+	if e.Open {
+		parts = append(parts, "the application's own")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// anchor is the link to a heading.
+func anchor(title string) string {
+	return strings.NewReplacer(" ", "-", ",", "").Replace(strings.ToLower(title))
 }
 
 // metrics lists them in the order of the table, which is that of their subjects.
