@@ -23,6 +23,10 @@ build: ## build the collector into bin/otelcol-stageflow
 	@CGO_ENABLED=0 go tool builder --config builder-config.yaml --skip-compilation > bin/build.log 2>&1 || { cat bin/build.log; exit 1; }
 	@cd _build && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w" -o ../$(BINARY) .
 
+.PHONY: install
+install: ## install the runlog command, the run log in a terminal, into Go's bin directory
+	@CGO_ENABLED=0 go install -trimpath ./cmd/runlog
+
 .PHONY: demo
 demo: build ## start the collector, run pipelines against it, show the run log, stop everything
 	@CGO_ENABLED=0 go build -trimpath -o bin/ ./examples/chat ./examples/demo
@@ -34,6 +38,7 @@ run: build ## run the collector in the foreground with config/default.yaml
 
 .PHONY: test
 test: build ## unit tests of both modules (with the race detector) and end-to-end tests on the built binary
+	@./test/postgres.sh
 	@test -n "$(RACE)" || echo "no C compiler ($$(go env CC)) found: testing without the race detector"
 	@go test $(RACE) -timeout 10m $(UNIT)
 	@CGO_ENABLED=0 go test -trimpath -count=1 -timeout 10m ./test/e2e/...

@@ -3,7 +3,11 @@
 
 package runlog
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // Batch is facts joined per key, grouped by run in the order in which the runs were first told of.
 type Batch struct {
@@ -17,10 +21,12 @@ type Batch struct {
 
 // Run is what a batch says of one run.
 type Run struct {
+	// ID is "" for what belongs to no run: the calls of foreign instrumentations, the transitions of breakers, events
+	// of no run.
 	ID string
-	// Row is the run's own row; nil for the calls of foreign instrumentations, which belong to no run (ID "").
+	// Row is the run's own row; nil where ID is "".
 	Row *Row
-	// Groups are the stages and provider calls.
+	// Groups are all other records.
 	Groups []*Group
 
 	byKey map[groupKey]*Group
@@ -33,26 +39,30 @@ type groupKey struct {
 	key   string
 }
 
-// Group is rows that are shown or hidden together: the attempts of one stage, or one call. Once any of them
-// comes from a span, those that come from log records are gone for good: readers see span facts only.
+// Group is rows that are shown or hidden together: the attempts of one stage, or any other record by itself. Once any
+// of them comes from a span, those that come from log records are gone for good: readers see span facts only.
 type Group struct {
 	Table *Table
-	// Key is the stage's name or the call's id.
+	// Key names the group below its run: the stage's name, the call's id. Where several columns do (see
+	// [Table.GroupColumns]), their values are joined by NUL, which no text holds.
 	Key string
-	// Rows are sorted by key.
+	// Rows are sorted by key; there is one at least.
 	Rows []*Row
 }
 
 // NewBatch makes an empty batch.
 func NewBatch() *Batch { return &Batch{byID: map[string]*Run{}} }
 
-// Add joins a fact to the batch, which owns it from then on. A fact about a stage or a call also tells that
-// its run exists.
+// Add joins a fact to the batch, which owns it from then on. A fact about anything in a run also tells that the run
+// exists.
 func (b *Batch) Add(fact *Row) {
 	if fact.strength() == 0 {
 		fact.clearEnd()
 	}
-	id := fact.values[0].text
+	id := ""
+	if fact.table.OfRun() {
+		id = fact.values[0].text
+	}
 	run, ok := b.byID[id]
 	if !ok {
 		run = &Run{ID: id, byKey: map[groupKey]*Group{}}
@@ -66,7 +76,7 @@ func (b *Batch) Add(fact *Row) {
 	if id != "" && (run.Row == nil || !run.Row.knows(fact.endTime)) {
 		b.addRun(run, NewFact(Runs, fact.endTime, false, fact.values[0]))
 	}
-	key := groupKey{fact.table, fact.values[1].text}
+	key := groupKey{fact.table, fact.groupKey()}
 	group, ok := run.byKey[key]
 	if !ok {
 		group = &Group{Table: fact.table, Key: key.key}
@@ -130,12 +140,42 @@ func (b *Batch) Split() []*Batch {
 	return parts
 }
 
+// Rejection names the one row of a batch that Split does not divide.
+func (b *Batch) Rejection(err error) Rejection {
+	run := b.Runs[0]
+	r := Rejection{Table: Runs.Name, RunID: run.ID, Err: err}
+	if len(run.Groups) > 0 {
+		r.Table, r.Key = run.Groups[0].Table.Name, strings.ReplaceAll(run.Groups[0].Key, "\x00", " ")
+	}
+	return r
+}
+
+// groupKey is the [Group.Key] of the row's group.
+func (r *Row) groupKey() string {
+	columns := r.table.group
+	if r.table.OfRun() {
+		columns = columns[1:]
+	}
+	if len(columns) == 1 {
+		return r.values[columns[0]].text
+	}
+	parts := make([]string, len(columns))
+	for i, column := range columns {
+		v := r.values[column]
+		parts[i] = v.text
+		if v.kind == Int {
+			parts[i] = strconv.FormatInt(v.num, 10)
+		}
+	}
+	return strings.Join(parts, "\x00")
+}
+
 // knows reports whether a run's row would not change by hearing that the run was there at a time.
 func (r *Row) knows(eventTime int64) bool {
 	return (r.strength() > 0 || r.endTime >= eventTime) && r.values[r.table.updated].Compare(TimeValue(eventTime)) >= 0
 }
 
-// bare is the row's key and time, all that a stage or call tells of its run.
+// bare is the row's key and time, all that anything in a run tells of the run.
 func (r *Row) bare() *Row {
 	return NewFact(r.table, r.values[r.table.updated].num*1000, false, r.values[0])
 }

@@ -65,24 +65,31 @@ func (r *Row) clearEnd() {
 	for _, i := range r.table.end {
 		r.values[i] = Value{}
 	}
-	r.values[r.table.status] = KeyValue(string(semconv.StatusRunning))
+	if r.table.status >= 0 {
+		r.values[r.table.status] = KeyValue(string(semconv.StatusRunning))
+	}
 	if r.table.endKind >= 0 {
 		r.values[r.table.endKind] = KeyValue(string(semconv.EndNone))
 	}
 }
 
-// strength is how surely the record ended; 0 is a record that has not.
+// strength is how surely the record ended; 0 is a record that has not, or that is of a kind without an end.
 func (r *Row) strength() int {
 	if r.table.endKind >= 0 {
 		return semconv.EndKind(r.values[r.table.endKind].text).Rank()
 	}
-	if r.status() == semconv.StatusRunning {
+	if status := r.status(); status == semconv.StatusRunning || status == "" {
 		return 0
 	}
 	return 1
 }
 
-func (r *Row) status() semconv.Status { return semconv.Status(r.values[r.table.status].text) }
+func (r *Row) status() semconv.Status {
+	if r.table.status < 0 {
+		return ""
+	}
+	return semconv.Status(r.values[r.table.status].text)
+}
 
 func (r *Row) sameEnd(o *Row) bool {
 	for _, i := range r.table.end {

@@ -8,7 +8,7 @@ import "cmp"
 // Join adds to r what o says of the same key, and returns in how many places the two told different things and
 // one had to win. It is the merge rule:
 //
-//   - of stages and provider calls, a row from a span replaces one from log records;
+//   - of anything but a run, a row from a span replaces one from log records;
 //   - the end group comes whole from the winning end (see [Row.compareEnd]);
 //   - any other column is only filled, never blanked; of two values the one told later wins, then the larger;
 //   - started_at is the earliest, updated_at the latest.

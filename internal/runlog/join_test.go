@@ -79,13 +79,17 @@ func TestAnyTellingOfTheSameFactsGivesTheSameRows(t *testing.T) {
 func TestJoinIsASemilattice(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		table := rapid.SampledFrom(runlog.Tables).Draw(t, "table")
-		fact := runlogtest.FactAbout(table, runlog.KeyValue("run"), runlog.KeyValue("key"))
-		switch table {
-		case runlog.Runs:
-			fact = runlogtest.FactAbout(table, runlog.KeyValue("run"))
-		case runlog.Stages:
-			fact = runlogtest.FactAbout(table, runlog.KeyValue("run"), runlog.KeyValue("key"), runlog.IntValue(1))
+		var key []runlog.Value
+		for _, c := range table.Columns {
+			switch {
+			case c.Merge != runlog.Key:
+			case c.Type == runlog.Integer:
+				key = append(key, runlog.IntValue(1))
+			default:
+				key = append(key, runlog.KeyValue(c.Name))
+			}
 		}
+		fact := runlogtest.FactAbout(table, key...)
 		a, b, c := fact.Draw(t, "a"), fact.Draw(t, "b"), fact.Draw(t, "c")
 		join := func(rows ...*runlog.Row) *runlog.Row {
 			out := rows[0].Clone()

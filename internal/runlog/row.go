@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// Row is what is known of one run, stage attempt or provider call: a fact, or the join of facts.
+// Row is what is known of one record, such as a run or an attempt of a stage: a fact, or the join of facts.
 type Row struct {
 	table *Table
 	// span tells that the row comes from a span, and not from log records, which give only provisional rows of
-	// stages and calls. In a row of runs it tells so of the end.
+	// what spans tell of. In a row of runs it tells so of the end.
 	span bool
 	// endTime is the event time of the end group, in nanoseconds like all event times.
 	endTime int64

@@ -50,12 +50,14 @@ type Column struct {
 	Hidden bool
 }
 
-// Table is one kind of record. The columns stand in the order in which readers see them.
+// Table is one kind of record. The columns stand in the order in which readers see them, those of the key first.
 type Table struct {
 	Name    string
 	Columns []Column
 
-	// status and endKind are columns of the end group; endKind is -1 where a table has none.
+	// group lists the columns that name a group.
+	group []int
+	// status and endKind are columns of the end group, -1 where a table has none.
 	status, endKind int
 	// attributes and updated are the FilledEach and the Latest column, -1 where a table has none.
 	attributes, updated int
@@ -114,7 +116,7 @@ var Stages = newTable("stages",
 	Column{Name: "duration_ms", Type: Real, Merge: End},
 	errorColumns,
 	Column{Name: "attributes", Type: JSON, Merge: FilledEach},
-)
+).groupedBy(2)
 
 // ProviderCalls has one row per call to a provider. Readers see success; status is what it follows from.
 var ProviderCalls = newTable("provider_calls",
@@ -137,12 +139,50 @@ var ProviderCalls = newTable("provider_calls",
 	Column{Name: "status", Merge: End, Hidden: true},
 )
 
+// ToolCalls has one row per call of a tool.
+var ToolCalls = newTable("tool_calls",
+	Column{Name: "run_id", Merge: Key},
+	Column{Name: "action_id", Merge: Key},
+	Column{Name: "tool_name", Merge: Filled},
+	Column{Name: "stage", Merge: Filled},
+	Column{Name: "status", Merge: End},
+	Column{Name: "started_at", Type: Time, Merge: Earliest},
+	Column{Name: "ended_at", Type: Time, Merge: End},
+	Column{Name: "duration_ms", Type: Real, Merge: End},
+	errorColumns,
+	Column{Name: "attributes", Type: JSON, Merge: FilledEach},
+)
+
+// BreakerTransitions has one row per change of a circuit breaker's state. It belongs to no run: a breaker judges by
+// the calls of many.
+var BreakerTransitions = newTable("breaker_transitions",
+	Column{Name: "key", Merge: Key},
+	Column{Name: "source", Merge: Key},
+	Column{Name: "generation", Type: Integer, Merge: Key},
+	Column{Name: "from_state", Merge: Filled},
+	Column{Name: "to_state", Merge: Filled},
+	Column{Name: "at", Type: Time, Merge: Earliest},
+	Column{Name: "reason", Merge: Filled},
+	Column{Name: "trace_id", Merge: Filled},
+	Column{Name: "span_id", Merge: Filled},
+)
+
+// Events has one row per event as it came, for replay. Copies of one event are one row: its hash, which [EventHash]
+// makes, is part of the key. Events of no run have the empty run_id.
+var Events = newTable("events",
+	Column{Name: "run_id", Merge: Key},
+	Column{Name: "hash", Merge: Key, Hidden: true},
+	Column{Name: "type", Merge: Filled},
+	Column{Name: "time", Type: Time, Merge: Earliest},
+	Column{Name: "data", Type: JSON, Merge: Filled},
+)
+
 // Tables are all tables, parents first.
-var Tables = []*Table{Runs, Stages, ProviderCalls}
+var Tables = []*Table{Runs, Stages, ProviderCalls, ToolCalls, BreakerTransitions, Events}
 
 // newTable takes columns and lists of columns.
 func newTable(name string, columns ...any) *Table {
-	t := &Table{Name: name, endKind: -1, attributes: -1, updated: -1}
+	t := &Table{Name: name, status: -1, endKind: -1, attributes: -1, updated: -1}
 	for _, c := range columns {
 		switch c := c.(type) {
 		case Column:
@@ -153,6 +193,8 @@ func newTable(name string, columns ...any) *Table {
 	}
 	for i, c := range t.Columns {
 		switch c.Merge {
+		case Key:
+			t.group = append(t.group, i)
 		case End:
 			t.end = append(t.end, i)
 		case FilledEach:
@@ -170,6 +212,19 @@ func newTable(name string, columns ...any) *Table {
 	slices.SortFunc(t.end, func(a, b int) int { return strings.Compare(t.Columns[a].Name, t.Columns[b].Name) })
 	return t
 }
+
+// groupedBy makes groups by the first n columns of the key; without it each record is a group.
+func (t *Table) groupedBy(n int) *Table {
+	t.group = t.group[:n]
+	return t
+}
+
+// OfRun reports whether the table's records belong to runs: then the first column is run_id.
+func (t *Table) OfRun() bool { return t.Columns[0].Name == "run_id" }
+
+// GroupColumns are the columns that name a [Group], run_id included: the key, but for stages without the attempt.
+// Stores read a group by the values that its rows have in them.
+func (t *Table) GroupColumns() []int { return t.group }
 
 // Column is the index of a column by its name. It panics on a name that the table has not, so look names up
 // when the program starts.

@@ -32,6 +32,7 @@ const (
 // Attributes of OpenTelemetry's own conventions that stageflow telemetry uses.
 const (
 	ServiceNameKey       = "service.name"
+	ServiceInstanceIDKey = "service.instance.id"
 	SessionIDKey         = "session.id"
 	UserIDKey            = "user.id"
 	ErrorTypeKey         = "error.type"
@@ -175,6 +176,10 @@ const (
 	BreakerStateKey = "stageflow.breaker.state"
 	// BreakerTransitionKey is set on the call that caused a change: "closed>open". String.
 	BreakerTransitionKey = "stageflow.breaker.transition"
+	// BreakerSourceKey names the breaker that changed, among those of one key, where there is more than one of them. String.
+	BreakerSourceKey = "stageflow.breaker.source"
+	// BreakerGenerationKey counts the changes of one breaker, where it tells. Int.
+	BreakerGenerationKey = "stageflow.breaker.generation"
 )
 
 // ErrorCodeAbandoned is the stageflow.error.code of a run or a call whose end never came.

@@ -33,19 +33,28 @@ var (
 func Fact() *rapid.Generator[*runlog.Row] {
 	return rapid.Custom(func(t *rapid.T) *runlog.Row {
 		table := rapid.SampledFrom(runlog.Tables).Draw(t, "table")
-		runs := []string{"run-1", "run-2"}
-		if table == runlog.ProviderCalls {
-			runs = append(runs, "")
-		}
-		key := []runlog.Value{runlog.KeyValue(rapid.SampledFrom(runs).Draw(t, "run"))}
-		switch table {
-		case runlog.Stages:
-			key = append(key, runlog.KeyValue(names.Draw(t, "stage")), runlog.IntValue(rapid.Int64Range(1, 2).Draw(t, "attempt")))
-		case runlog.ProviderCalls:
-			key = append(key, runlog.KeyValue(names.Draw(t, "call")))
-		}
-		return FactAbout(table, key...).Draw(t, "fact")
+		return FactAbout(table, key(t, table)...).Draw(t, "fact")
 	})
+}
+
+// key draws the key of a record. Only runs and stages always belong to a run.
+func key(t *rapid.T, table *runlog.Table) (key []runlog.Value) {
+	for _, c := range table.Columns {
+		switch {
+		case c.Merge != runlog.Key:
+		case c.Name == "run_id":
+			runs := []string{"run-1", "run-2"}
+			if table != runlog.Runs && table != runlog.Stages {
+				runs = append(runs, "")
+			}
+			key = append(key, runlog.KeyValue(rapid.SampledFrom(runs).Draw(t, c.Name)))
+		case c.Type == runlog.Integer:
+			key = append(key, runlog.IntValue(rapid.Int64Range(1, 2).Draw(t, c.Name)))
+		default:
+			key = append(key, runlog.KeyValue(names.Draw(t, c.Name)))
+		}
+	}
+	return key
 }
 
 // FactAbout draws a fact of one key.

@@ -48,6 +48,23 @@ func (c conn) exec(sql string) error {
 	return err
 }
 
+// transaction does something whole or not at all.
+func (c conn) transaction(do func() error) error {
+	// Immediate: a transaction that began by reading could not become a writer when another process wrote.
+	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	err := do()
+	if err == nil {
+		err = c.exec("COMMIT")
+	}
+	if err != nil {
+		// Some errors have rolled back already; then there is nothing to roll back, which is no news.
+		_ = c.exec("ROLLBACK")
+	}
+	return err
+}
+
 // number is the single integer that a query answers.
 func (c conn) number(sql string) (n int64, err error) {
 	s, err := c.prepare(sql)
@@ -81,6 +98,19 @@ func (s stmt) exec(args []driver.NamedValue) (int64, error) {
 		return 0, err
 	}
 	return res.LastInsertId()
+}
+
+// change executes a statement once and returns how many rows it changed.
+func (c conn) change(sql string, args ...driver.Value) (int64, error) {
+	named := make([]driver.NamedValue, len(args))
+	for i, v := range args {
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	res, err := c.Conn.(driver.ExecerContext).ExecContext(background, sql, named)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
 }
 
 // query visits every row of the answer. The row is only valid during the visit.

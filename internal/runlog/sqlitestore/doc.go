@@ -8,4 +8,7 @@
 //
 // There is one writer connection, in write-ahead mode, so readers are never blocked and never block. Rows lie
 // in tables keyed by a short number of the run; readers see views with the names and columns of the design.
+//
+// Rows are inserted one by one with prepared statements: 32 rows a statement saved no CPU where spans come alone, and a
+// tenth at best where they replace what logs told.
 package sqlitestore // import "github.com/stageflow/otelcol-stageflow/internal/runlog/sqlitestore"

@@ -33,8 +33,8 @@ func isDataError(err error) bool {
 	return errors.Is(err, errDamaged)
 }
 
-// explain makes one line of why a database does not open: the path, what is wrong, what to do.
-func explain(path string, err error) error {
+// explain makes one line of why a database cannot be opened, written to or pruned: the path, what is wrong, what to do.
+func explain(what, path string, err error) error {
 	todo := ""
 	switch code(err) {
 	case sqlite3.SQLITE_NOTADB:
@@ -46,7 +46,7 @@ func explain(path string, err error) error {
 	case sqlite3.SQLITE_CORRUPT:
 		todo = "the file is damaged; restore it, or move it away to begin anew"
 	case sqlite3.SQLITE_FULL:
-		todo = "make room on the disk"
+		todo = "make room on the disk; nothing is damaged"
 	}
 	switch {
 	case errors.Is(err, ErrNewerSchema):
@@ -55,7 +55,7 @@ func explain(path string, err error) error {
 		todo = "name another path"
 	}
 	if todo == "" {
-		return fmt.Errorf("cannot open the run log %q: %w", path, err)
+		return fmt.Errorf("cannot %s the run log %q: %w", what, path, err)
 	}
-	return fmt.Errorf("cannot open the run log %q: %w: %s", path, err, todo)
+	return fmt.Errorf("cannot %s the run log %q: %w: %s", what, path, err, todo)
 }

@@ -27,13 +27,22 @@ type Answer struct {
 // OpenReader opens the database of a run log for reading. An error is one line that names the path and says
 // what to do.
 func OpenReader(path string) (*Reader, error) {
+	db, err := OpenReadOnly(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{db: db}, nil
+}
+
+// OpenReadOnly is [OpenReader] for those who bring their own queries: the views of the design are in it.
+func OpenReadOnly(path string) (*sql.DB, error) {
 	// SQLite would only say "unable to open database file".
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no run log at %q: the collector creates it when it starts", path)
 	}
 	db, err := sql.Open("sqlite", uri(path, "mode=ro&_pragma=busy_timeout(5000)&_pragma=query_only(1)&_pragma=temp_store(memory)"))
 	if err != nil {
-		return nil, explain(path, err)
+		return nil, explain("open", path, err)
 	}
 	version, err := checkSchema(func(query string) (n int64, err error) {
 		err = db.QueryRowContext(background, query).Scan(&n)
@@ -43,9 +52,9 @@ func OpenReader(path string) (*Reader, error) {
 		err = errNotRunLog
 	}
 	if err != nil {
-		return nil, errors.Join(explain(path, err), db.Close())
+		return nil, errors.Join(explain("open", path, err), db.Close())
 	}
-	return &Reader{db: db}, nil
+	return db, nil
 }
 
 // Close closes the reader.

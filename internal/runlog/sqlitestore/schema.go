@@ -47,10 +47,8 @@ func migrations() []string {
 
 // pragmas is how the writer runs. auto_vacuum stands first: it only works before the first table.
 const pragmas = `
-PRAGMA busy_timeout = 5000;
 PRAGMA auto_vacuum = INCREMENTAL;
 PRAGMA journal_mode = WAL;
-PRAGMA synchronous = NORMAL;
 PRAGMA cache_size = -65536;
 PRAGMA wal_autocheckpoint = 4000;
 PRAGMA temp_store = MEMORY;
@@ -79,23 +77,17 @@ func checkSchema(number func(string) (int64, error)) (version int64, err error) 
 }
 
 // migrate brings the database to the newest version, in one transaction.
-func migrate(c conn) (err error) {
-	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = c.exec("ROLLBACK")
-		}
-	}()
+func migrate(c conn) error { return c.transaction(func() error { return migrateLocked(c) }) }
+
+func migrateLocked(c conn) error {
 	version, err := checkSchema(c.number) // again, under the lock: another process may have been first
 	if err != nil {
 		return err
 	}
 	all := migrations()
 	if version < int64(len(all)) {
-		for _, t := range runlog.Tables {
-			if err := c.exec("DROP VIEW IF EXISTS " + t.Name); err != nil {
+		for _, name := range viewNames() {
+			if err := c.exec("DROP VIEW IF EXISTS " + name); err != nil {
 				return err
 			}
 		}
@@ -109,11 +101,25 @@ func migrate(c conn) (err error) {
 				return err
 			}
 		}
+		if err := c.exec(peopleViews); err != nil {
+			return err
+		}
 		if err := c.exec(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, len(all))); err != nil {
 			return err
 		}
 	}
-	return c.exec("COMMIT")
+	return nil
+}
+
+// viewNames are the views of all tables and the views over them.
+func viewNames() (names []string) {
+	for _, t := range runlog.Tables {
+		names = append(names, t.Name)
+	}
+	for _, v := range runlog.Views {
+		names = append(names, v.Name)
+	}
+	return names
 }
 
 // dataTable is the table behind a view.
@@ -125,7 +131,7 @@ func viewSQL(t *runlog.Table) string {
 	for i, c := range t.Columns {
 		switch {
 		case c.Hidden:
-		case i == 0 && t != runlog.Runs:
+		case i == 0 && belowRun(t):
 			columns = append(columns, "r.run_id AS run_id")
 		case c.Type == runlog.Time:
 			columns = append(columns, timeSQL("d."+c.Name)+" AS "+c.Name)
@@ -134,9 +140,10 @@ func viewSQL(t *runlog.Table) string {
 		}
 	}
 	from := dataTable(t) + " d"
-	if t == runlog.Runs {
+	switch {
+	case t == runlog.Runs:
 		from += "\nWHERE d.id <> 0"
-	} else {
+	case belowRun(t):
 		from += "\nJOIN " + dataTable(runlog.Runs) + " r ON r.id = d.run"
 	}
 	return fmt.Sprintf("CREATE VIEW %s AS\nSELECT %s\nFROM %s", t.Name, strings.Join(columns, ",\n  "), from)

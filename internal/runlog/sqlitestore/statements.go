@@ -12,16 +12,16 @@ import (
 )
 
 // statements are what the writer does to one table. All parameters are in the order of the table's columns,
-// then the merge state; the first column, run_id, is the run's number below a run.
+// then the merge state; below a run its number stands for run_id.
 type statements struct {
 	table *runlog.Table
-	// read selects what is kept of a run by its id, or of a group by run and key.
+	// read selects what is kept of a run by its id, or of a group by its columns.
 	read stmt
-	// insert adds a row, or replaces the one of its key below a run.
+	// insert adds a row, or replaces the one of its key unless it is a run.
 	insert stmt
 	// update writes over a run; its number is the last parameter.
 	update stmt
-	// remove deletes a row below a run by its key.
+	// remove deletes a row, which is no run, by its key.
 	remove stmt
 }
 
@@ -31,7 +31,7 @@ func prepare(c conn, t *runlog.Table) (s *statements, err error) {
 	var keys []string
 	for i, col := range t.Columns {
 		name := col.Name
-		if i == 0 && t != runlog.Runs {
+		if i == 0 && belowRun(t) {
 			name = "run"
 		}
 		names = append(names, name)
@@ -52,7 +52,8 @@ func prepare(c conn, t *runlog.Table) (s *statements, err error) {
 		prepare(&s.update, "UPDATE %s SET %s = ? WHERE id = ?", table, strings.Join(names, " = ?, "))
 	} else {
 		insert = strings.Replace(insert, "INSERT", "INSERT OR REPLACE", 1)
-		prepare(&s.read, "SELECT %s FROM %s WHERE %s AND %s", strings.Join(names, ", "), table, keys[0], keys[1])
+		group := strings.Join(keys[:len(t.GroupColumns())], " AND ")
+		prepare(&s.read, "SELECT %s FROM %s WHERE %s", strings.Join(names, ", "), table, group)
 		prepare(&s.remove, "DELETE FROM %s WHERE %s", table, strings.Join(keys, " AND "))
 	}
 	prepare(&s.insert, insert, table, strings.Join(names, ", "), strings.Repeat(", ?", len(names)-1))
@@ -76,17 +77,24 @@ func (a *args) add(v driver.Value) {
 	*a = append(*a, driver.NamedValue{Ordinal: len(*a) + 1, Value: v})
 }
 
-// addRow adds all cells of a row and its merge state; first stands in for run_id below a run.
-func (a *args) addRow(r *runlog.Row, first driver.Value) {
+// addRow adds all cells of a row and its merge state; below a run its number stands for run_id.
+func (a *args) addRow(r *runlog.Row, number int64) {
 	for i := range r.Table().Columns {
-		if i == 0 {
-			a.add(first)
-		} else {
-			a.add(sqlValue(r.Value(i)))
-		}
+		a.addCell(r, i, number)
 	}
 	a.add(r.MergeState())
 }
+
+func (a *args) addCell(r *runlog.Row, column int, number int64) {
+	if column == 0 && belowRun(r.Table()) {
+		a.add(number)
+	} else {
+		a.add(sqlValue(r.Value(column)))
+	}
+}
+
+// belowRun tells that the table's rows are keyed by their run's number.
+func belowRun(t *runlog.Table) bool { return t.OfRun() && t != runlog.Runs }
 
 func sqlValue(v runlog.Value) driver.Value {
 	switch v.Kind() {
@@ -113,11 +121,27 @@ func loadRow(t *runlog.Table, runID string, row []driver.Value) (*runlog.Row, er
 			values[i] = runlog.KeyValue(v)
 		}
 	}
-	values[0] = runlog.KeyValue(runID)
+	if t.OfRun() {
+		values[0] = runlog.KeyValue(runID)
+	}
 	merge, _ := row[len(t.Columns)].([]byte)
 	r, err := runlog.LoadRow(t, values, merge)
 	if err != nil {
 		return nil, fmt.Errorf("%w in %s of run %q: %w", errDamaged, t.Name, runID, err)
 	}
 	return r, nil
+}
+
+// keyColumns are the columns of the primary key of a table that is not of runs.
+func keyColumns(t *runlog.Table) (names []string) {
+	for i, c := range t.Columns {
+		switch {
+		case c.Merge != runlog.Key:
+		case i == 0 && belowRun(t):
+			names = append(names, "run")
+		default:
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }

@@ -15,6 +15,7 @@ import (
 
 // Store is a run log in one SQLite database. It holds the only connection that writes.
 type Store struct {
+	path       string
 	conn       conn
 	statements map[*runlog.Table]*statements
 	args       args
@@ -27,31 +28,31 @@ var _ runlog.Store = (*Store)(nil)
 
 // Open opens the database of a run log for writing, and creates it, with its directory, when there is none.
 // An error is one line that names the path and says what to do.
-func Open(path string) (*Store, error) {
+func Open(path string, opts ...Option) (*Store, error) {
 	// Owner only: run logs hold what users said to models.
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("cannot create the directory of the run log %q: %w", path, err)
 	}
 	c, err := openConn(path)
 	if err != nil {
-		return nil, explain(path, err)
+		return nil, explain("open", path, err)
 	}
-	s := &Store{conn: c, statements: map[*runlog.Table]*statements{}, lock: make(chan struct{}, 1)}
-	if err := s.setUp(); err != nil {
-		return nil, errors.Join(explain(path, err), s.shut())
+	s := &Store{path: path, conn: c, statements: map[*runlog.Table]*statements{}, lock: make(chan struct{}, 1)}
+	if err := s.setUp(newOptions(opts)); err != nil {
+		return nil, errors.Join(explain("open", path, err), s.shut())
 	}
 	return s, nil
 }
 
-func (s *Store) setUp() (err error) {
+func (s *Store) setUp(o options) (err error) {
 	// Before anything is changed: a database of something else stays as it is.
-	if err := s.conn.exec("PRAGMA busy_timeout = 5000"); err != nil {
+	if err := s.conn.exec(o.busySQL()); err != nil {
 		return err
 	}
 	if _, err := checkSchema(s.conn.number); err != nil {
 		return err
 	}
-	if err := s.conn.exec(pragmas); err != nil {
+	if err := s.conn.exec(pragmas + "PRAGMA synchronous = " + string(o.synchronous)); err != nil {
 		return err
 	}
 	if err := migrate(s.conn); err != nil {
@@ -65,10 +66,10 @@ func (s *Store) setUp() (err error) {
 	return nil
 }
 
-// Close waits for the Write that goes on and closes the database.
+// Close waits for the Write or Prune that goes on and closes the database.
 func (s *Store) Close() error {
 	s.lock <- struct{}{}
-	defer func() { <-s.lock }()
+	defer s.release()
 	if s.closed {
 		return nil
 	}
@@ -87,18 +88,31 @@ func (s *Store) shut() error {
 // its parts are written by themselves and those rows are set aside.
 func (s *Store) Write(ctx context.Context, b *runlog.Batch) (runlog.Result, error) {
 	res := runlog.Result{Rows: map[string]int64{}}
+	if err := s.acquire(ctx); err != nil {
+		return res, err
+	}
+	defer s.release()
+	if err := s.writeParts(ctx, b, &res); err != nil {
+		return res, explain("write to", s.path, err)
+	}
+	return res, nil
+}
+
+// acquire waits for the writer; who waited longest comes first.
+func (s *Store) acquire(ctx context.Context) error {
 	select {
 	case s.lock <- struct{}{}:
-		defer func() { <-s.lock }()
 	case <-ctx.Done():
-		return res, ctx.Err()
+		return ctx.Err()
 	}
 	if s.closed {
-		return res, os.ErrClosed
+		s.release()
+		return os.ErrClosed
 	}
-	err := s.writeParts(ctx, b, &res)
-	return res, err
+	return nil
 }
+
+func (s *Store) release() { <-s.lock }
 
 func (s *Store) writeParts(ctx context.Context, b *runlog.Batch, res *runlog.Result) error {
 	err := s.transact(ctx, b, res)
@@ -107,7 +121,7 @@ func (s *Store) writeParts(ctx context.Context, b *runlog.Batch, res *runlog.Res
 	}
 	parts := b.Split()
 	if parts == nil {
-		res.Rejected = append(res.Rejected, rejection(b, err))
+		res.Rejected = append(res.Rejected, b.Rejection(err))
 		return nil
 	}
 	for _, part := range parts {
@@ -118,29 +132,10 @@ func (s *Store) writeParts(ctx context.Context, b *runlog.Batch, res *runlog.Res
 	return nil
 }
 
-// rejection names the one row of a batch that cannot be divided.
-func rejection(b *runlog.Batch, err error) runlog.Rejection {
-	run := b.Runs[0]
-	if len(run.Groups) == 0 {
-		return runlog.Rejection{Table: runlog.Runs.Name, RunID: run.ID, Err: err}
-	}
-	return runlog.Rejection{Table: run.Groups[0].Table.Name, RunID: run.ID, Key: run.Groups[0].Key, Err: err}
-}
-
 // transact writes a batch whole or not at all.
 func (s *Store) transact(ctx context.Context, b *runlog.Batch, res *runlog.Result) error {
-	// Immediate: a transaction that began by reading could not become a writer when another process wrote.
-	if err := s.conn.exec("BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
 	w := writer{Store: s, rows: map[*runlog.Table]int64{}}
-	err := w.write(ctx, b)
-	if err == nil {
-		err = s.conn.exec("COMMIT")
-	}
-	if err != nil {
-		// Some errors have rolled back already; then there is nothing to roll back, which is no news.
-		_ = s.conn.exec("ROLLBACK")
+	if err := s.conn.transaction(func() error { return w.write(ctx, b) }); err != nil {
 		return err
 	}
 	for table, n := range w.rows {

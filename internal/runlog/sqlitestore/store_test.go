@@ -6,6 +6,7 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,6 +79,10 @@ var promised = map[string]string{
 		"error_code error_type error_message error_retryable attributes",
 	"provider_calls": "run_id call_id stage operation provider model_id success latency_ms input_tokens output_tokens " +
 		"cost_usd error_code error_type error_message error_retryable breaker_state started_at ended_at attributes",
+	"tool_calls": "run_id action_id tool_name stage status started_at ended_at duration_ms " +
+		"error_code error_type error_message error_retryable attributes",
+	"breaker_transitions": "key source generation from_state to_state at reason trace_id span_id",
+	"events":              "run_id type time data",
 }
 
 func TestReadersSeeTheColumnsOfTheDesign(t *testing.T) {
@@ -90,6 +95,12 @@ func TestReadersSeeTheColumnsOfTheDesign(t *testing.T) {
 		a, err := r.Query(ctx, "SELECT * FROM "+view)
 		require.NoError(t, err)
 		assert.Equal(t, strings.Fields(columns), a.Columns, view)
+		assert.Empty(t, a.Rows)
+	}
+	for _, view := range runlog.Views {
+		a, err := r.Query(ctx, "SELECT * FROM "+view.Name)
+		require.NoError(t, err)
+		assert.Equal(t, view.Columns, a.Columns, view.Name)
 		assert.Empty(t, a.Rows)
 	}
 }
@@ -105,12 +116,12 @@ func TestMigrationsLeadToTheTables(t *testing.T) {
 		var want [][]any
 		for i, c := range table.Columns {
 			name, typ := c.Name, types[c.Type]
-			if i == 0 {
-				if table == runlog.Runs {
-					want = append(want, []any{"id", "INTEGER"})
-				} else {
-					name, typ = "run", "INTEGER"
-				}
+			switch {
+			case i > 0:
+			case table == runlog.Runs:
+				want = append(want, []any{"id", "INTEGER"})
+			case belowRun(table):
+				name, typ = "run", "INTEGER"
 			}
 			want = append(want, []any{name, typ})
 		}
@@ -180,13 +191,18 @@ func TestReadersQueriesUseIndexes(t *testing.T) {
 		"SELECT * FROM runs WHERE parent_run_id = 'x'":                         "USING INDEX runs_parent",
 		"SELECT * FROM stages WHERE run_id = 'x'":                              "USING PRIMARY KEY (run=?)",
 		"SELECT * FROM provider_calls WHERE run_id = ''":                       "USING PRIMARY KEY (run=?)",
+		"SELECT * FROM tool_calls WHERE run_id = 'x'":                          "USING PRIMARY KEY (run=?)",
+		"SELECT * FROM events WHERE run_id = 'x'":                              "(run=?)",
+		"SELECT * FROM breaker_transitions WHERE key = 'x'":                    "USING PRIMARY KEY (key=?)",
+		"SELECT * FROM runs WHERE status = 'failed' AND started_at >= '2026'":  "USING INDEX runs_failed",
+		"SELECT * FROM run_summary ORDER BY started_at DESC LIMIT 50":          "USING INDEX runs_started_at",
 	} {
 		var plan strings.Builder
 		for _, row := range query(t, path, "EXPLAIN QUERY PLAN "+strings.ReplaceAll(sql, "?", "50")) {
 			plan.WriteString(row[3].(string) + "\n")
 		}
 		assert.Contains(t, plan.String(), index, sql)
-		assert.NotContains(t, plan.String(), "TEMP B-TREE", sql)
+		assert.NotContains(t, plan.String(), "TEMP B-TREE FOR ORDER BY", sql)
 	}
 }
 
@@ -224,7 +240,7 @@ func TestDatabasesThatAreRefused(t *testing.T) {
 		path, want string
 		is         error
 	}{
-		"newer schema":          {newer, "it has schema version 99, this one knows 1: upgrade, or name another path", ErrNewerSchema},
+		"newer schema":          {newer, "it has schema version 99, this one knows 2: upgrade, or name another path", ErrNewerSchema},
 		"another's database":    {foreign, "the database is not a run log: name another path", errNotRunLog},
 		"not a database":        {text, "the file is not a SQLite database; name another path or move the file away", nil},
 		"a file as a directory": {file, "not a directory", nil},
@@ -260,7 +276,7 @@ func TestReadOnly(t *testing.T) {
 	require.NoError(t, err)
 	defer db.Close()
 	_, err = db.Exec("DELETE FROM runs_data")
-	require.ErrorContains(t, explain(path, err), "make the file and its directory writable for this user")
+	require.ErrorContains(t, explain("write to", path, err), "make the file and its directory writable for this user")
 
 	if os.Geteuid() != 0 { // nothing is read-only to root
 		require.NoError(t, os.Chmod(path, 0o400))
@@ -293,6 +309,21 @@ func TestWhatCanNeverBeStoredDoesNotBlockOthers(t *testing.T) {
 	assert.Equal(t, [][]any{{"call-1"}}, query(t, path, "SELECT call_id FROM provider_calls"))
 }
 
+func TestARowOfNoRunIsSetAsideByItself(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "runlog.db")
+	s := open(t, path)
+	defer s.Close()
+	require.NoError(t, s.conn.exec("CREATE TRIGGER no BEFORE INSERT ON breaker_transitions_data "+
+		"WHEN NEW.generation = 2 BEGIN SELECT RAISE(ABORT, 'too big'); END"))
+	res := write(t, s, transition(1, 1), transition(2, 2), transition(3, 3), event("", 1), run("run-1", 1))
+	require.Len(t, res.Rejected, 1)
+	assert.Equal(t, "breaker_transitions", res.Rejected[0].Table)
+	assert.Equal(t, "chat/openai collector 2", res.Rejected[0].Key, "for people")
+	assert.Equal(t, [][]any{{int64(1)}, {int64(3)}}, query(t, path, "SELECT generation FROM breaker_transitions ORDER BY 1"))
+	assert.Len(t, query(t, path, "SELECT * FROM events"), 1)
+	assert.Len(t, query(t, path, "SELECT * FROM runs"), 1)
+}
+
 func TestADamagedRowDoesNotBlockOthers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "runlog.db")
 	s := open(t, path)
@@ -318,6 +349,8 @@ func TestALockedDatabaseIsWorthAnotherTry(t *testing.T) {
 	res, err := s.Write(ctx, b)
 	require.Error(t, err)
 	assert.Equal(t, sqlite3.SQLITE_BUSY, code(err))
+	require.ErrorContains(t, err, "another process holds it")
+	assert.NotContains(t, err.Error(), "\n", "one line")
 	assert.Empty(t, res.Rejected)
 	require.NoError(t, other.exec("ROLLBACK"))
 	_, err = s.Write(ctx, b)
@@ -414,7 +447,7 @@ func TestPragmas(t *testing.T) {
 	}
 }
 
-// The whole schema as it is on disk. A difference here is a difference in users' databases: it needs a new
+// The whole schema as it is on disk; those of earlier versions stay, to migrate from. A difference here is a difference in users' databases: it needs a new
 // migration, or the databases that exist will not have it.
 func TestSchema(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "runlog.db")
@@ -423,7 +456,7 @@ func TestSchema(t *testing.T) {
 	for _, row := range query(t, path, "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type, name") {
 		got.WriteString(row[0].(string) + ";\n\n")
 	}
-	golden := filepath.Join("testdata", "schema_v1.sql")
+	golden := filepath.Join("testdata", fmt.Sprintf("schema_v%d.sql", len(migrations())))
 	if os.Getenv("UPDATE_GOLDEN") != "" {
 		require.NoError(t, os.WriteFile(golden, []byte(got.String()), 0o644))
 	}

@@ -61,7 +61,7 @@ func (w *writer) joinRun(runID string, row *runlog.Row) (number int64, isNew boo
 	}
 	if old == nil {
 		w.args.reset()
-		w.args.addRow(row, runID)
+		w.args.addRow(row, 0)
 		w.rows[runlog.Runs]++
 		number, err = s.insert.exec(w.args)
 		return number, true, err
@@ -72,14 +72,14 @@ func (w *writer) joinRun(runID string, row *runlog.Row) (number int64, isNew boo
 		return number, false, nil
 	}
 	w.args.reset()
-	w.args.addRow(joined, runID)
+	w.args.addRow(joined, 0)
 	w.args.add(number)
 	w.rows[runlog.Runs]++
 	_, err = s.update.exec(w.args)
 	return number, false, err
 }
 
-// joinGroup writes the rows of a stage or a call.
+// joinGroup writes the rows of a group.
 func (w *writer) joinGroup(s *statements, runID string, number int64, isNew bool, g *runlog.Group) error {
 	if isNew {
 		return w.insert(s, number, g.Rows)
@@ -88,8 +88,9 @@ func (w *writer) joinGroup(s *statements, runID string, number int64, isNew bool
 	stored := &runlog.Group{Table: g.Table, Key: g.Key}
 	var before []*runlog.Row
 	w.args.reset()
-	w.args.add(number)
-	w.args.add(g.Key)
+	for _, column := range g.Table.GroupColumns() {
+		w.args.addCell(g.Rows[0], column, number)
+	}
 	err := s.read.query(w.args, func(cells []driver.Value) error {
 		row, err := loadRow(g.Table, runID, cells)
 		if err != nil {
@@ -108,10 +109,9 @@ func (w *writer) joinGroup(s *statements, runID string, number int64, isNew bool
 	gone, changed := diff(before, stored.Rows)
 	for _, row := range gone {
 		w.args.reset()
-		w.args.add(number)
-		for i, c := range g.Table.Columns[1:] {
+		for i, c := range g.Table.Columns {
 			if c.Merge == runlog.Key {
-				w.args.add(sqlValue(row.Value(i + 1)))
+				w.args.addCell(row, i, number)
 			}
 		}
 		if _, err := s.remove.exec(w.args); err != nil {
