@@ -121,7 +121,7 @@ func BenchmarkMapping(b *testing.B) {
 	b.Run("logs", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			logFacts(logs)
+			logReader{}.facts(logs)
 		}
 	})
 }

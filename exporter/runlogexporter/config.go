@@ -14,6 +14,8 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/stageflow/otelcol-stageflow/internal/runlog/sqlitestore"
 )
 
 // StoreKind names a kind of database.
@@ -22,14 +24,20 @@ type StoreKind string
 // StoreSQLite is a database in one file on this machine.
 const StoreSQLite StoreKind = "sqlite"
 
-var storeKinds = []StoreKind{StoreSQLite}
+var storeKinds = []StoreKind{StoreSQLite, StorePostgres}
 
 // Config is the configuration of the run log exporter.
 type Config struct {
-	// Store is the kind of database; only sqlite today.
+	// Store is the kind of database: sqlite for one collector, postgres for any number of them.
 	Store StoreKind `mapstructure:"store"`
 	// SQLite configures the sqlite store.
 	SQLite SQLiteConfig `mapstructure:"sqlite"`
+	// Postgres configures the postgres store.
+	Postgres PostgresConfig `mapstructure:"postgres"`
+	// Retention says what need not be kept; by default everything is.
+	Retention RetentionConfig `mapstructure:"retention"`
+	// StoreEvents keeps every event with its data, too, for replay; false by default, for they are most of the volume.
+	StoreEvents bool `mapstructure:"store_events"`
 
 	// TimeoutConfig bounds one write.
 	TimeoutConfig exporterhelper.TimeoutConfig `mapstructure:",squash"`
@@ -46,6 +54,20 @@ type Config struct {
 type SQLiteConfig struct {
 	// Path is the database file. It is created, with its directory, when there is none.
 	Path string `mapstructure:"path"`
+	// Synchronous says when to wait for the disk: normal (at checkpoints: a power loss may undo the last commits), full
+	// (at every commit) or off (a power loss may damage the database). None of them matters to a killed process.
+	Synchronous sqlitestore.Synchronous `mapstructure:"synchronous"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// RetentionConfig bounds what is kept. The oldest goes first: runs, with everything below them, by their last event.
+type RetentionConfig struct {
+	// MaxAge is how long after its last event a run is kept; 0 (the default) for ever.
+	MaxAge time.Duration `mapstructure:"max_age"`
+	// MaxBytes is the size of the data, indexes included, above which the oldest goes; 0 (the default) is no bound.
+	MaxBytes int64 `mapstructure:"max_bytes"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -62,10 +84,22 @@ func (c *Config) Validate() error {
 	if c.Store == StoreSQLite && strings.TrimSpace(c.SQLite.Path) == "" {
 		errs = append(errs, errors.New("sqlite.path: must name a file, such as ./data/runlog.db"))
 	}
+	if c.Store == StoreSQLite && !slices.Contains(sqlitestore.Synchronouses, c.SQLite.Synchronous) {
+		errs = append(errs, fmt.Errorf("sqlite.synchronous: %q is none of: %s", c.SQLite.Synchronous, join(sqlitestore.Synchronouses)))
+	}
+	if c.Store == StorePostgres {
+		errs = append(errs, c.Postgres.validate())
+	}
+	if c.Retention.MaxAge < 0 {
+		errs = append(errs, fmt.Errorf("retention.max_age: %s must not be negative; 0 keeps runs for ever", c.Retention.MaxAge))
+	}
+	if c.Retention.MaxBytes < 0 {
+		errs = append(errs, fmt.Errorf("retention.max_bytes: %d must not be negative; 0 is no bound", c.Retention.MaxBytes))
+	}
 	return errors.Join(errs...)
 }
 
-func join(kinds []StoreKind) string {
+func join[T ~string](kinds []T) string {
 	var s []string
 	for _, k := range kinds {
 		s = append(s, string(k))
@@ -94,7 +128,8 @@ func NewDefaultConfig() *Config {
 	retry.MaxElapsedTime = 0                       // a finite time would drop the item, from a persistent queue too
 	return &Config{
 		Store:         StoreSQLite,
-		SQLite:        SQLiteConfig{Path: "./data/runlog.db"},
+		SQLite:        SQLiteConfig{Path: "./data/runlog.db", Synchronous: sqlitestore.SynchronousNormal},
+		Postgres:      newDefaultPostgresConfig(),
 		TimeoutConfig: exporterhelper.TimeoutConfig{Timeout: 30 * time.Second},
 		QueueConfig:   configoptional.Some(queue),
 		RetryConfig:   retry,

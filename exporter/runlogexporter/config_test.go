@@ -18,6 +18,8 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/stageflow/otelcol-stageflow/internal/runlog/sqlitestore"
 )
 
 // load reads one configuration of testdata/config.yaml over the default.
@@ -40,11 +42,21 @@ func TestConfig(t *testing.T) {
 		"runlog": func(*Config) {},
 		"runlog/all": func(c *Config) {
 			c.SQLite.Path = "/var/lib/otelcol/runlog.db"
+			c.StoreEvents = true
+			c.SQLite.Synchronous = sqlitestore.SynchronousFull
+			c.Retention.MaxAge = 30 * 24 * time.Hour
+			c.Retention.MaxBytes = 10_000_000_000
 			c.TimeoutConfig.Timeout = 10 * time.Second
 			c.QueueConfig.Get().StorageID = &fileStorage
 			c.QueueConfig.Get().QueueSize = 50_000
 			c.QueueConfig.Get().Batch.Get().FlushTimeout = 100 * time.Millisecond
 			c.RetryConfig.MaxInterval = 10 * time.Second
+		},
+		"runlog/postgres": func(c *Config) {
+			c.Store = StorePostgres
+			c.Postgres.DSN = "postgres://otelcol:secret@db.example.com/runlog?sslmode=verify-full"
+			c.Postgres.Schema = "log"
+			c.Postgres.MaxConnections = 8
 		},
 		"runlog/persistent": func(c *Config) { c.QueueConfig.Get().StorageID = &fileStorage },
 		"runlog/direct":     func(c *Config) { c.RetryConfig.Enabled = false },
@@ -65,9 +77,15 @@ func TestConfig(t *testing.T) {
 
 func TestWrongConfig(t *testing.T) {
 	for id, wants := range map[string][]string{
-		"runlog/wrong":   {`store: "oracle" is none of: sqlite`},
+		"runlog/wrong":   {`store: "oracle" is none of: sqlite, postgres`},
 		"runlog/nowhere": {"sqlite.path: must name a file", "timeout"},
 		"runlog/unknown": {"file"},
+		"runlog/nodsn":   {"postgres.dsn: must name a database"},
+		"runlog/baddsn":  {"postgres.dsn: the DSN", "postgres.schema: must name a schema", "postgres.max_connections: 0 must be 1 at least"},
+		"runlog/bounds": {
+			`sqlite.synchronous: "sometimes" is none of: normal, full, off`,
+			"retention.max_age: -1h0m0s must not be negative", "retention.max_bytes: -1 must not be negative",
+		},
 	} {
 		t.Run(id, func(t *testing.T) {
 			_, err := load(t, id)
@@ -81,7 +99,7 @@ func TestWrongConfig(t *testing.T) {
 type schema struct {
 	Ref        string             `yaml:"$ref"`
 	Type       string             `yaml:"type"`
-	Enum       []StoreKind        `yaml:"enum"`
+	Enum       []string           `yaml:"enum"`
 	Default    any                `yaml:"default"`
 	Properties map[string]*schema `yaml:"properties"`
 }
@@ -103,13 +121,23 @@ func TestSchemaIsTheConfig(t *testing.T) {
 	}
 	cfg := NewDefaultConfig()
 	assert.Equal(t, map[string]any{
-		"store":            string(cfg.Store),
-		"sqlite.path":      cfg.SQLite.Path,
-		"timeout":          cfg.TimeoutConfig.Timeout.String(),
-		"sending_queue":    nil,
-		"retry_on_failure": nil,
+		"store":        string(cfg.Store),
+		"sqlite.path":  cfg.SQLite.Path,
+		"store_events": cfg.StoreEvents,
+
+		"sqlite.synchronous":  string(cfg.SQLite.Synchronous),
+		"retention.max_age":   cfg.Retention.MaxAge.String(),
+		"retention.max_bytes": int(cfg.Retention.MaxBytes),
+		"timeout":             cfg.TimeoutConfig.Timeout.String(),
+		"sending_queue":       nil,
+		"retry_on_failure":    nil,
+
+		"postgres.dsn":             nil,
+		"postgres.schema":          cfg.Postgres.Schema,
+		"postgres.max_connections": int(cfg.Postgres.MaxConnections),
 	}, written, "defaults")
-	assert.Equal(t, storeKinds, s.Properties["store"].Enum)
+	assert.Equal(t, join(storeKinds), strings.Join(s.Properties["store"].Enum, ", "))
+	assert.Equal(t, join(sqlitestore.Synchronouses), strings.Join(s.Properties["sqlite"].Properties["synchronous"].Enum, ", "))
 
 	var names []string
 	for name := range written {

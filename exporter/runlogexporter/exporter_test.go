@@ -18,8 +18,10 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -127,6 +129,66 @@ func TestStartSaysWhyTheStoreDoesNotOpen(t *testing.T) {
 	require.NoError(t, e.Shutdown(ctx))
 }
 
+func TestAnAbandonedRunIsCorrected(t *testing.T) {
+	p := newPair(t, componenttest.NewNopHost(), func(c *Config) { c.QueueConfig = configoptional.None[exporterhelper.QueueBatchConfig]() })
+	require.NoError(t, p.traces.ConsumeTraces(ctx, completed(t)))
+	// A replica's older opinion comes last, and changes nothing.
+	require.NoError(t, p.traces.ConsumeTraces(ctx, spanOf(t, attrs{
+		semconv.RunIDKey: "r1", semconv.RunStatusKey: "abandoned", semconv.RunEndKey: "abandoned", semconv.ErrorCodeKey: semconv.ErrorCodeAbandoned,
+	}, failed(""))))
+	assert.Equal(t, "completed", p.status(t, "r1"))
+	require.NoError(t, p.traces.ConsumeTraces(ctx, spanOf(t, attrs{
+		semconv.RunIDKey: "r2", semconv.RunStatusKey: "abandoned", semconv.RunEndKey: "abandoned", semconv.RunRevisionKey: 1, semconv.ErrorCodeKey: semconv.ErrorCodeAbandoned,
+	}, failed(""))))
+	assert.Equal(t, "abandoned", p.status(t, "r2"))
+	require.NoError(t, p.traces.ConsumeTraces(ctx, spanOf(t, attrs{
+		semconv.RunIDKey: "r2", semconv.RunStatusKey: "completed", semconv.RunEndKey: "explicit", semconv.RunRevisionKey: 5,
+	})))
+	r, err := sqlitestore.OpenReader(p.path)
+	require.NoError(t, err)
+	a, err := r.Query(ctx, "SELECT status, end_kind, error_code FROM runs WHERE run_id = 'r2'")
+	require.NoError(t, err)
+	assert.Equal(t, [][]any{{"completed", "explicit", nil}}, a.Rows, "nothing of the earlier end is left")
+	require.NoError(t, r.Close())
+	require.NoError(t, p.logs.Shutdown(ctx))
+	require.NoError(t, p.traces.Shutdown(ctx))
+}
+
+func TestEveryTableIsFilled(t *testing.T) {
+	p := newPair(t, componenttest.NewNopHost(), func(c *Config) {
+		c.QueueConfig = configoptional.None[exporterhelper.QueueBatchConfig]()
+		c.StoreEvents = true
+	})
+	for range 2 { // the second time it writes nothing
+		require.NoError(t, p.logs.ConsumeLogs(ctx, logOf(t, semconv.EventStageStarted, 3, attrs{
+			semconv.RunIDKey: "r1", semconv.StageNameKey: "llm", semconv.EventTypeKey: "stage.llm.started", semconv.EventDataKey: attrs{"stage": "llm"},
+		})))
+		require.NoError(t, p.logs.ConsumeLogs(ctx, logOf(t, semconv.EventBreakerTransition, 4, attrs{
+			semconv.EventTypeKey: "breaker.transition", semconv.EventSinkIDKey: "s",
+			semconv.EventDataKey: attrs{"operation": "chat", "provider": "openai", "from_state": "open", "to_state": "closed", "generation": 2},
+		})))
+		require.NoError(t, p.traces.ConsumeTraces(ctx, spanOf(t, attrs{
+			semconv.RunIDKey: "r1", semconv.CallIDKey: "c1", semconv.BreakerKeyKey: "chat/openai", semconv.BreakerTransitionKey: "closed>open",
+		})))
+		require.NoError(t, p.traces.ConsumeTraces(ctx, spanOf(t, attrs{
+			semconv.RunIDKey: "r1", semconv.GenAIToolCallIDKey: "a1", semconv.ToolStatusKey: "completed",
+		})))
+	}
+	r, err := sqlitestore.OpenReader(p.path)
+	require.NoError(t, err)
+	for table, want := range map[string]int64{"runs": 1, "stages": 1, "provider_calls": 1, "tool_calls": 1, "breaker_transitions": 2, "events": 2} {
+		a, err := r.Query(ctx, "SELECT count(*) FROM "+table)
+		require.NoError(t, err)
+		assert.Equal(t, [][]any{{want}}, a.Rows, table)
+	}
+	a, err := r.Query(ctx, "SELECT run_id, type, time, data FROM events WHERE run_id <> ''")
+	require.NoError(t, err)
+	assert.Equal(t, [][]any{{"r1", "stage.llm.started", "1970-01-01T00:00:03.000000Z", `{"stage":"llm"}`}}, a.Rows)
+	require.NoError(t, r.Close())
+	require.NoError(t, p.logs.Shutdown(ctx))
+	require.NoError(t, p.traces.Shutdown(ctx))
+}
+
 // fakeStore answers every Write with what the test wants.
 type fakeStore struct {
 	runlog.Store
@@ -206,6 +268,11 @@ func TestTelemetry(t *testing.T) {
 	metadatatest.AssertEqualExporterRunlogWrittenRows(t, tel, []metricdata.DataPoint[int64]{point(1, "runs"), point(2, "stages")}, noTime)
 	metadatatest.AssertEqualExporterRunlogRejectedRows(t, tel, []metricdata.DataPoint[int64]{point(1, "provider_calls")}, noTime)
 	metadatatest.AssertEqualExporterRunlogConflicts(t, tel, []metricdata.DataPoint[int64]{{Value: 3}}, noTime)
+	metadatatest.AssertEqualExporterRunlogBatchRows(t, tel, []metricdata.HistogramDataPoint[int64]{{
+		Count: 1, Sum: 1, Min: metricdata.NewExtrema[int64](1), Max: metricdata.NewExtrema[int64](1),
+		Bounds:       []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000},
+		BucketCounts: []uint64{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+	}}, noTime)
 	metadatatest.AssertEqualExporterRunlogWriteDuration(t, tel, []metricdata.HistogramDataPoint[float64]{{Count: 1}}, noTime, metricdatatest.IgnoreValue())
 	require.NoError(t, w.Shutdown(ctx))
 	require.NoError(t, tel.Shutdown(ctx))

@@ -21,13 +21,15 @@ type fields struct {
 	columns map[string]int
 
 	status, startedAt, endedAt int
-	// duration is -1 for nothing, else the column of how long it took.
+	// duration is the column of how long it took.
 	duration, errorType, errorMessage int
+	// kept are attributes without a column, by the name that they have in the attributes column.
+	kept map[string]string
 }
 
-func newFields(t *runlog.Table, duration string, columns map[string]string) fields {
+func newFields(t *runlog.Table, duration string, columns, kept map[string]string) fields {
 	f := fields{
-		table: t, columns: map[string]int{},
+		table: t, columns: map[string]int{}, kept: kept,
 		status: t.Column("status"), startedAt: t.Column("started_at"), endedAt: t.Column("ended_at"),
 		duration: t.Column(duration), errorType: t.Column("error_type"), errorMessage: t.Column("error_message"),
 	}
@@ -64,11 +66,17 @@ var (
 		semconv.OrgIDKey:             "org_id",
 		semconv.RequestIDKey:         "request_id",
 		semconv.CorrelationIDKey:     "correlation_id",
+	}, map[string]string{
+		semconv.RunReasonKey:      "reason",
+		semconv.RunEarlierEndsKey: "earlier_ends",
+		semconv.InteractionIDKey:  "interaction_id",
 	})
 	stageFields = newFields(runlog.Stages, "duration_ms", map[string]string{
 		semconv.StageKindKey:     "kind",
 		semconv.StageReasonKey:   "reason",
 		semconv.StageDurationKey: "duration_ms",
+	}, map[string]string{
+		semconv.StageDataKeysKey: "data_keys",
 	})
 	callFields = newFields(runlog.ProviderCalls, "latency_ms", map[string]string{
 		semconv.StageNameKey:          "stage",
@@ -80,6 +88,19 @@ var (
 		semconv.CallLatencyKey:        "latency_ms",
 		semconv.CallCostKey:           "cost_usd",
 		semconv.BreakerStateKey:       "breaker_state",
+	}, nil)
+	toolFields = newFields(runlog.ToolCalls, "duration_ms", map[string]string{
+		semconv.GenAIToolNameKey: "tool_name",
+		semconv.StageNameKey:     "stage",
+		semconv.ToolDurationKey:  "duration_ms",
+	}, map[string]string{
+		semconv.ToolReasonKey:           "reason",
+		semconv.ToolBehaviorKey:         "behavior",
+		semconv.ToolAllowedBehaviorsKey: "allowed_behaviors",
+		semconv.ApprovalIDKey:           "approval_id",
+		semconv.ApprovalDecisionKey:     "approval_decision",
+		semconv.ApprovalDecidedByKey:    "approval_decided_by",
+		semconv.ApprovalMessageKey:      "approval_message",
 	})
 
 	runTrace       = runlog.Runs.Column("trace_id")
@@ -88,19 +109,46 @@ var (
 	runFailedStage = runlog.Runs.Column("failed_stage")
 	stageSpan      = runlog.Stages.Column("span_id")
 	callSuccess    = runlog.ProviderCalls.Column("success")
+
+	transitionFrom   = runlog.BreakerTransitions.Column("from_state")
+	transitionTo     = runlog.BreakerTransitions.Column("to_state")
+	transitionAt     = runlog.BreakerTransitions.Column("at")
+	transitionReason = runlog.BreakerTransitions.Column("reason")
+	transitionTrace  = runlog.BreakerTransitions.Column("trace_id")
+	transitionSpan   = runlog.BreakerTransitions.Column("span_id")
+
+	eventTypeColumn = runlog.Events.Column("type")
+	eventTime       = runlog.Events.Column("time")
+	eventData       = runlog.Events.Column("data")
 )
 
-// fill sets what the attributes say. The end's columns are only set for what has ended; data tells whether the
-// data fields without an attribute of their own belong to this record.
-func (f fields) fill(fact *runlog.Row, attrs pcommon.Map, ended, data bool) {
+// fill sets what the attributes say. The end's columns are only set for what has ended; about tells whether the
+// record is what the attributes are about, so that what has no column belongs to it, too.
+func (f fields) fill(fact *runlog.Row, attrs pcommon.Map, ended, about bool) {
 	for key, v := range attrs.All() {
 		if i, ok := f.columns[key]; ok {
 			if c := f.table.Columns[i]; ended || c.Merge != runlog.End {
 				fact.Set(i, cell(c.Type, v))
 			}
-		} else if name, ok := strings.CutPrefix(key, semconv.DataPrefix); ok && data && v.Type() != pcommon.ValueTypeEmpty {
+			continue
+		}
+		name, ok := f.kept[key]
+		if !ok {
+			name, ok = strings.CutPrefix(key, semconv.DataPrefix)
+		}
+		if ok && about && v.Type() != pcommon.ValueTypeEmpty {
 			fact.SetAttribute(name, canonicalJSON(v))
 		}
+	}
+}
+
+// fillError sets what an exception says of the end where nothing better did.
+func (f fields) fillError(fact *runlog.Row, errorType, message string) {
+	if fact.Value(f.errorType).IsNull() {
+		fact.Set(f.errorType, runlog.TextValue(errorType))
+	}
+	if fact.Value(f.errorMessage).IsNull() {
+		fact.Set(f.errorMessage, runlog.TextValue(message))
 	}
 }
 

@@ -6,6 +6,7 @@ package runlogexporter
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -160,9 +161,54 @@ func TestLogs(t *testing.T) {
 		"a call fails": {semconv.EventCallEnded, attrs{
 			semconv.RunIDKey: "r1", semconv.CallIDKey: "c1", semconv.CallStatusKey: "failed", semconv.ErrorCodeKey: "RATE_LIMITED", semconv.ErrorRetryableKey: true,
 		}, []string{runLine, "provider_calls run_id=r1 call_id=c1 success=0 error_code=RATE_LIMITED error_retryable=1 ended_at=3000000 status=failed"}},
+		"fields without an attribute stay in the data": {semconv.EventRunStarted, attrs{
+			semconv.RunIDKey: "r1", semconv.EventDataKey: attrs{"pipeline_run_id": "r1", "status": "started", "priority": "high", "tags": []any{1, "x"}, "none": nil},
+		}, []string{strings.Replace(runBegan("3000000"), " updated_at", ` attributes={"priority":"high","tags":[1,"x"]} updated_at`, 1)}},
+		"of another thing's data nothing is the run's": {semconv.EventOther, attrs{
+			semconv.RunIDKey: "r1", semconv.EventDataKey: attrs{"priority": "high"},
+		}, []string{runLine}},
+		"a stage fails before anybody sums it up": {semconv.EventStageEnded, attrs{
+			semconv.RunIDKey: "r1", semconv.StageNameKey: "llm", semconv.StageStatusKey: "failed", semconv.ExceptionTypeKey: "E", semconv.ExceptionMessageKey: "why",
+		}, []string{runLine, "stages run_id=r1 name=llm attempt=1 status=failed ended_at=3000000 error_type=E error_message=why"}},
+		"a tool is asked for": {semconv.EventToolRequested, attrs{
+			semconv.RunIDKey: "r1", semconv.GenAIToolCallIDKey: "a1", semconv.GenAIToolNameKey: "search", semconv.ToolStatusKey: "running",
+		}, []string{runLine, "tool_calls run_id=r1 action_id=a1 tool_name=search status=running"}},
+		"a tool starts": {semconv.EventToolStarted, attrs{
+			semconv.RunIDKey: "r1", semconv.GenAIToolCallIDKey: "a1", semconv.ToolStatusKey: "running", semconv.EventDataKey: attrs{"action_id": "a1", "x": 1},
+		}, []string{runBegan("3000000"), `tool_calls run_id=r1 action_id=a1 status=running started_at=3000000 attributes={"x":1}`}},
+		"a tool ends": {semconv.EventToolEnded, attrs{
+			semconv.RunIDKey: "r1", semconv.GenAIToolCallIDKey: "a1", semconv.ToolStatusKey: "failed", semconv.ToolDurationKey: 500,
+			semconv.StartTimeKey: "1970-01-01T00:00:02.5Z", semconv.ExceptionTypeKey: "ValueError", semconv.ExceptionMessageKey: "no", semconv.StageNameKey: "llm",
+		}, []string{runBegan("2500000"), "tool_calls run_id=r1 action_id=a1 stage=llm status=failed started_at=2500000 ended_at=3000000 duration_ms=500 " +
+			"error_type=ValueError error_message=no"}},
+		"a tool call waits for a person": {semconv.EventApprovalRequested, attrs{
+			semconv.RunIDKey: "r1", semconv.GenAIToolCallIDKey: "a1", semconv.ToolStatusKey: "running", semconv.ApprovalIDKey: "q1",
+		}, []string{runLine, `tool_calls run_id=r1 action_id=a1 status=running attributes={"approval_id":"q1"}`}},
+		"a person denies": {semconv.EventApprovalDecided, attrs{
+			semconv.RunIDKey: "r1", semconv.GenAIToolCallIDKey: "a1", semconv.ToolStatusKey: "skipped", semconv.ToolReasonKey: "approval_denied",
+			semconv.ApprovalDecisionKey: "denied", semconv.ApprovalDecidedByKey: "ann",
+		}, []string{runLine, "tool_calls run_id=r1 action_id=a1 status=skipped ended_at=3000000 " +
+			`attributes={"approval_decided_by":"ann","approval_decision":"denied","reason":"approval_denied"}`}},
+		"a tool is undone, which is not its end": {semconv.EventToolUndone, attrs{
+			semconv.RunIDKey: "r1", semconv.GenAIToolCallIDKey: "a1", semconv.ToolStatusKey: "completed", semconv.ToolDurationKey: 3,
+		}, []string{runLine, "tool_calls run_id=r1 action_id=a1 status=running"}},
+		"a tool call without an id": {semconv.EventToolStarted, attrs{semconv.RunIDKey: "r1"}, []string{runBegan("3000000")}},
+		"an application's breaker opens": {semconv.EventBreakerTransition, attrs{
+			semconv.EventSinkIDKey: "sink-1", semconv.EventDataKey: attrs{
+				"operation": "chat", "provider": "openai", "from_state": "closed", "to_state": "open", "generation": 3},
+		}, []string{"breaker_transitions key=chat/openai source=sdk/sink-1 generation=3 from_state=closed to_state=open at=3000000 " +
+			"trace_id=00000000000000000000000000000001"}},
+		"an application without a sink id": {semconv.EventBreakerTransition, attrs{
+			semconv.EventDataKey: attrs{"operation": "chat", "provider": "openai", "generation": 3},
+		}, []string{"breaker_transitions key=chat/openai source=sdk/svc generation=3 at=3000000 trace_id=00000000000000000000000000000001"}},
+		"a breaker that nobody names": {semconv.EventBreakerTransition, attrs{semconv.EventDataKey: attrs{"generation": 3}}, nil},
+		"a call that opened its breaker": {semconv.EventCallEnded, attrs{
+			semconv.RunIDKey: "r1", semconv.CallIDKey: "c1", semconv.CallStatusKey: "failed", semconv.BreakerKeyKey: "chat/openai", semconv.BreakerTransitionKey: "closed>open",
+		}, []string{"breaker_transitions key=chat/openai source=collector generation=3000000 from_state=closed to_state=open at=3000000 " +
+			"trace_id=00000000000000000000000000000001", runLine, "provider_calls run_id=r1 call_id=c1 success=0 ended_at=3000000 status=failed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, strings.Join(tt.want, "\n"), show(logFacts(logOf(t, tt.event, 3, tt.attrs))))
+			assert.Equal(t, strings.Join(tt.want, "\n"), show(logReader{}.facts(logOf(t, tt.event, 3, tt.attrs))))
 		})
 	}
 }
@@ -170,7 +216,35 @@ func TestLogs(t *testing.T) {
 func TestLogsWithoutATimeWereSeenWhenTheyCame(t *testing.T) {
 	logs := logOf(t, semconv.EventOther, 0, attrs{semconv.RunIDKey: "r1"})
 	logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).SetObservedTimestamp(ts(3))
-	assert.Equal(t, runLine, show(logFacts(logs)))
+	assert.Equal(t, runLine, show(logReader{}.facts(logs)))
+}
+
+func TestStoredEvents(t *testing.T) {
+	read := logReader{storeEvents: true}
+	for name, tt := range map[string]struct {
+		attrs attrs
+		want  string
+	}{
+		"of a run": {attrs{semconv.RunIDKey: "r1", semconv.EventTypeKey: "my.event", semconv.EventDataKey: attrs{"b": []any{nil, 1.5}, "a": "x\x00"}},
+			"events run_id=r1 hash=HASH type=my.event time=3000000 data={\"a\":\"x\uFFFD\",\"b\":[null,1.5]}"},
+		"of no run":      {attrs{semconv.EventTypeKey: "my.event", semconv.EventDataKey: attrs{}}, "events run_id= hash=HASH type=my.event time=3000000 data={}"},
+		"without data":   {attrs{semconv.EventTypeKey: "my.event"}, "events run_id= hash=HASH type=my.event time=3000000"},
+		"without a type": {attrs{}, "events run_id= hash=HASH type=stageflow.event time=3000000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			logs := logOf(t, semconv.EventOther, 3, tt.attrs)
+			got := show(read.facts(logs))
+			got = regexp.MustCompile(`hash=[\w-]{22} `).ReplaceAllString(got, "hash=HASH ")
+			assert.Contains(t, got, tt.want)
+			assert.NotContains(t, show(logReader{}.facts(logs)), "events", "off")
+
+			// A copy is the same row; anything else is another.
+			logOf(t, semconv.EventOther, 3, tt.attrs).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
+			assert.Equal(t, 1, strings.Count(show(read.facts(logs)), "events "))
+			logOf(t, semconv.EventOther, 4, tt.attrs).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
+			assert.Equal(t, 2, strings.Count(show(read.facts(logs)), "events "))
+		})
+	}
 }
 
 func TestSpans(t *testing.T) {
@@ -215,6 +289,58 @@ func TestSpans(t *testing.T) {
 			semconv.RunIDKey: "r1", semconv.GenAIOperationNameKey: "chat", semconv.GenAIProviderNameKey: "openai",
 		}, client, failed("no")), []string{implied, "provider_calls run_id=r1 call_id=00000000000000000000000000000001-0000000000000002 operation=chat provider=openai " +
 			"success=0 latency_ms=3000 error_message=no started_at=2000000 ended_at=5000000 status=failed"}},
+		"a call of ours that another instrumentation saw, too": {spanOf(t, attrs{
+			semconv.RunIDKey: "r1", semconv.CallIDKey: "c1", semconv.GenAIOperationNameKey: "chat", semconv.GenAIProviderNameKey: "openai", semconv.GenAIInputTokensKey: 5,
+		}, client), []string{implied, "provider_calls run_id=r1 call_id=c1 operation=chat provider=openai success=1 latency_ms=3000 input_tokens=5 " +
+			"started_at=2000000 ended_at=5000000 status=completed"}},
+		"a call whose id is empty": {spanOf(t, attrs{
+			semconv.CallIDKey: "", semconv.GenAIOperationNameKey: "chat", semconv.GenAIProviderNameKey: "openai",
+		}, client), []string{"provider_calls run_id= call_id=00000000000000000000000000000001-0000000000000002 operation=chat provider=openai " +
+			"success=1 latency_ms=3000 started_at=2000000 ended_at=5000000 status=completed"}},
+		"a call that opened its breaker": {spanOf(t, attrs{
+			semconv.RunIDKey: "r1", semconv.CallIDKey: "c1", semconv.CallStatusKey: "failed", semconv.ErrorCodeKey: "TIMEOUT",
+			semconv.BreakerKeyKey: "chat/openai", semconv.BreakerStateKey: "closed", semconv.BreakerTransitionKey: "closed>open",
+		}, client), []string{implied, "provider_calls run_id=r1 call_id=c1 success=0 latency_ms=3000 error_code=TIMEOUT breaker_state=closed " +
+			"started_at=2000000 ended_at=5000000 status=failed",
+			"breaker_transitions key=chat/openai source=collector generation=5000000 from_state=closed to_state=open at=5000000 reason=TIMEOUT " +
+				"trace_id=00000000000000000000000000000001 span_id=0000000000000002"}},
+		"a call that changed a breaker which counts": {spanOf(t, attrs{
+			semconv.CallIDKey: "c1", semconv.BreakerKeyKey: "chat/openai", semconv.BreakerTransitionKey: "half_open>closed",
+			semconv.BreakerSourceKey: "shared", semconv.BreakerGenerationKey: 7,
+		}, client), []string{"provider_calls run_id= call_id=c1 success=1 latency_ms=3000 started_at=2000000 ended_at=5000000 status=completed",
+			"breaker_transitions key=chat/openai source=shared generation=7 from_state=half_open to_state=closed at=5000000 " +
+				"trace_id=00000000000000000000000000000001 span_id=0000000000000002"}},
+		"a tool call": {spanOf(t, attrs{
+			semconv.RunIDKey: "r1", semconv.GenAIOperationNameKey: "execute_tool", semconv.GenAIToolNameKey: "search", semconv.GenAIToolCallIDKey: "a1",
+			semconv.ToolStatusKey: "completed", semconv.StageNameKey: "llm", semconv.ToolDurationKey: 12.5, semconv.ToolBehaviorKey: "practice",
+			semconv.DataPrefix + "x": 1,
+		}, func(s ptrace.Span) {
+			s.Events().AppendEmpty().Attributes().PutStr(semconv.ApprovalDecisionKey, "approved")
+		}), []string{implied, "tool_calls run_id=r1 action_id=a1 tool_name=search stage=llm status=completed started_at=2000000 ended_at=5000000 " +
+			`duration_ms=12.5 attributes={"approval_decision":"approved","behavior":"practice","x":1}`}},
+		"a tool call that failed": {spanOf(t, attrs{
+			semconv.RunIDKey: "r1", semconv.GenAIToolCallIDKey: "a1", semconv.ToolStatusKey: "failed", semconv.ErrorTypeKey: "ValueError",
+		}, failed("no such file")), []string{implied, "tool_calls run_id=r1 action_id=a1 status=failed started_at=2000000 ended_at=5000000 duration_ms=3000 " +
+			"error_type=ValueError error_message=no such file"}},
+		"a tool call that was denied": {spanOf(t, attrs{
+			semconv.RunIDKey: "r1", semconv.GenAIToolCallIDKey: "a1", semconv.ToolStatusKey: "skipped", semconv.ToolReasonKey: "approval_denied",
+		}), []string{implied, `tool_calls run_id=r1 action_id=a1 status=skipped started_at=2000000 ended_at=5000000 duration_ms=3000 ` +
+			`attributes={"reason":"approval_denied"}`}},
+		"a tool call that another instrumentation saw": {spanOf(t, attrs{
+			semconv.RunIDKey: "r1", semconv.GenAIOperationNameKey: "execute_tool", semconv.GenAIToolNameKey: "search", semconv.GenAIToolCallIDKey: "a1",
+		}), []string{implied, "tool_calls run_id=r1 action_id=a1 tool_name=search status=completed started_at=2000000 ended_at=5000000 duration_ms=3000"}},
+		"a tool call of no run": {spanOf(t, attrs{semconv.GenAIOperationNameKey: "execute_tool", semconv.GenAIToolCallIDKey: "a1"}, client), nil},
+		"a child run": {spanOf(t, attrs{
+			semconv.RunIDKey: "r1", semconv.RunStatusKey: "completed", semconv.RunEndKey: "parent", semconv.RunParentIDKey: "r0", semconv.RunParentStageKey: "tools",
+		}), []string{"runs run_id=r1 trace_id=00000000000000000000000000000001 parent_run_id=r0 parent_stage=tools service=svc status=completed end_kind=parent " +
+			"started_at=2000000 ended_at=5000000 duration_ms=3000 updated_at=5000000"}},
+		"a run that was corrected": {spanOf(t, attrs{
+			semconv.RunIDKey: "r1", semconv.RunStatusKey: "completed", semconv.RunEndKey: "explicit", semconv.RunRevisionKey: 5,
+			semconv.RunEarlierEndsKey: []any{"cancelled 1970-01-01T00:00:04Z"}, semconv.RunReasonKey: "impatient",
+			semconv.RunStageResultsKey: attrs{"llm": attrs{"status": "ok", "data": attrs{"n": 1.0}}, "a": []any{}},
+		}), []string{"runs run_id=r1 trace_id=00000000000000000000000000000001 service=svc status=completed end_kind=explicit " +
+			`started_at=2000000 ended_at=5000000 duration_ms=3000 stage_results={"a":[],"llm":{"data":{"n":1},"status":"ok"}} ` +
+			`attributes={"earlier_ends":["cancelled 1970-01-01T00:00:04Z"],"reason":"impatient"} updated_at=5000000`}},
 		"a server's side of a call": {spanOf(t, attrs{semconv.GenAIOperationNameKey: "chat", semconv.GenAIProviderNameKey: "openai"}), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -254,24 +380,31 @@ func TestAnyAttributes(t *testing.T) {
 	keys := []string{
 		semconv.RunIDKey, semconv.RunStatusKey, semconv.RunEndKey, semconv.StageNameKey, semconv.StageStatusKey, semconv.StageAttemptKey,
 		semconv.CallIDKey, semconv.CallStatusKey, semconv.StartTimeKey, semconv.DataPrefix, semconv.DataPrefix + "\xff",
+		semconv.ToolStatusKey, semconv.GenAIToolCallIDKey, semconv.EventTypeKey, semconv.EventDataKey, semconv.BreakerKeyKey,
+		semconv.BreakerTransitionKey, semconv.BreakerSourceKey, semconv.BreakerGenerationKey,
 	}
-	for _, f := range []fields{runFields, stageFields, callFields} {
+	for _, f := range []fields{runFields, stageFields, callFields, toolFields} {
 		for key := range f.columns {
+			keys = append(keys, key)
+		}
+		for key := range f.kept {
 			keys = append(keys, key)
 		}
 	}
 	slices.Sort(keys)
 	events := []semconv.EventName{
 		semconv.EventRunStarted, semconv.EventRunEnded, semconv.EventWideStage, semconv.EventStageStarted, semconv.EventCallEnded, semconv.EventOther,
+		semconv.EventToolStarted, semconv.EventToolEnded, semconv.EventToolUndone, semconv.EventApprovalDecided, semconv.EventBreakerTransition,
 	}
 	values := rapid.OneOf(
 		rapid.Just[any](nil), rapid.Map(rapid.String(), func(s string) any { return s }), rapid.Map(rapid.Int64(), func(n int64) any { return n }),
 		rapid.Map(rapid.Float64(), func(f float64) any { return f }), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) any { return b }),
-		rapid.SampledFrom([]any{"", "failed", "explicit", "\xff\x00", "9999-12-31T23:59:59Z", math.NaN(), math.Inf(-1), true, attrs{"a\x00": attrs{}}, []any{nil}}),
+		rapid.SampledFrom([]any{"", "failed", "explicit", "\xff\x00", "9999-12-31T23:59:59Z", math.NaN(), math.Inf(-1), true, attrs{"a\x00": attrs{}}, []any{nil}, "a>b",
+			attrs{"operation": "chat", "generation": 1, "extra": []any{math.NaN()}}}),
 	)
 	rapid.Check(t, func(rt *rapid.T) {
 		a := rapid.MapOf(rapid.SampledFrom(keys), values).Draw(rt, "attributes")
-		b := logFacts(logOf(t, rapid.SampledFrom(events).Draw(rt, "event"), 3, a))
+		b := logReader{storeEvents: rapid.Bool().Draw(rt, "store events")}.facts(logOf(t, rapid.SampledFrom(events).Draw(rt, "event"), 3, a))
 		if rapid.Bool().Draw(rt, "span") {
 			b = spanFacts(spanOf(t, a))
 		}

@@ -13,14 +13,18 @@ import (
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
-// spanFacts reads the spans of runs, stages and provider calls. Others are users' own and stay in the trace.
+// spanFacts reads the spans of runs, stages, provider calls and tool calls. Others are users' own and stay in the trace.
 func spanFacts(traces ptrace.Traces) *runlog.Batch {
 	b := runlog.NewBatch()
 	for _, rs := range traces.ResourceSpans().All() {
 		service := text(rs.Resource().Attributes(), semconv.ServiceNameKey)
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, s := range ss.Spans().All() {
-				if fact := spanFact(service, span{s, s.Attributes()}); fact != nil {
+				s := span{s, s.Attributes()}
+				if fact := spanFact(service, s); fact != nil {
+					b.Add(fact)
+				}
+				if fact := callTransition(s.attrs, nanos(s.EndTimestamp()), true, s.TraceID(), s.SpanID()); fact != nil {
 					b.Add(fact)
 				}
 			}
@@ -52,12 +56,18 @@ func spanFact(service string, s span) *runlog.Row {
 			runlog.KeyValue(runID), runlog.KeyValue(stage), runlog.IntValue(attemptOf(s.attrs)))
 		fact.Set(stageSpan, runlog.TextValue(s.SpanID().String()))
 		return fact
-	case s.has(semconv.CallIDKey):
-		return s.fact(callFields, s.callStatus(), runlog.KeyValue(runID), runlog.KeyValue(text(s.attrs, semconv.CallIDKey)))
+	case s.has(semconv.ToolStatusKey) || text(s.attrs, semconv.GenAIOperationNameKey) == semconv.OperationExecuteTool:
+		// Models number their calls, so without a run the id of a tool call says nothing.
+		if id := text(s.attrs, semconv.GenAIToolCallIDKey); runID != "" && id != "" {
+			return s.tool(runID, id)
+		}
+		return nil
+	case text(s.attrs, semconv.CallIDKey) != "":
+		return s.fact(callFields, s.statusOr(semconv.CallStatusKey), runlog.KeyValue(runID), runlog.KeyValue(text(s.attrs, semconv.CallIDKey)))
 	case s.Kind() == ptrace.SpanKindClient && s.has(semconv.GenAIOperationNameKey) && s.has(semconv.GenAIProviderNameKey):
 		// A call that another instrumentation saw: its span is its only name.
 		id := s.TraceID().String() + "-" + s.SpanID().String()
-		return s.fact(callFields, s.callStatus(), runlog.KeyValue(runID), runlog.KeyValue(id))
+		return s.fact(callFields, s.statusOr(semconv.CallStatusKey), runlog.KeyValue(runID), runlog.KeyValue(id))
 	}
 	return nil
 }
@@ -104,20 +114,28 @@ func (s span) fact(f fields, status semconv.Status, key ...runlog.Value) *runlog
 		fact.Set(f.duration, runlog.FloatValue(float64(end-start)/float64(time.Millisecond)))
 	}
 	if s.Status().Code() == ptrace.StatusCodeError {
-		if fact.Value(f.errorType).IsNull() {
-			fact.Set(f.errorType, runlog.TextValue(text(s.attrs, semconv.ErrorTypeKey)))
-		}
-		if fact.Value(f.errorMessage).IsNull() {
-			fact.Set(f.errorMessage, runlog.TextValue(s.Status().Message()))
+		f.fillError(fact, text(s.attrs, semconv.ErrorTypeKey), s.Status().Message())
+	}
+	return fact
+}
+
+// tool reads the span of a tool call, and what its events say of approvals.
+func (s span) tool(runID, id string) *runlog.Row {
+	fact := s.fact(toolFields, s.statusOr(semconv.ToolStatusKey), runlog.KeyValue(runID), runlog.KeyValue(id))
+	for _, e := range s.Events().All() {
+		for key, v := range e.Attributes().All() {
+			if name, ok := toolFields.kept[key]; ok && v.Type() != pcommon.ValueTypeEmpty {
+				fact.SetAttribute(name, canonicalJSON(v))
+			}
 		}
 	}
 	return fact
 }
 
-// callStatus is the call's own word, else the span's.
-func (s span) callStatus() semconv.Status {
-	if s.has(semconv.CallStatusKey) {
-		return statusOf(s.attrs, semconv.CallStatusKey)
+// statusOr is the status that an attribute tells, else the span's own.
+func (s span) statusOr(key string) semconv.Status {
+	if s.has(key) {
+		return statusOf(s.attrs, key)
 	}
 	if s.Status().Code() == ptrace.StatusCodeError {
 		return semconv.StatusFailed

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,10 +28,15 @@ import (
 
 // writer is what all pipelines of one component id share: the store and what is told of it.
 type writer struct {
-	path      string
+	config    *Config
+	logs      logReader
 	logger    *zap.Logger
 	telemetry *metadata.TelemetryBuilder
 	store     runlog.Store
+
+	// stop ends the goroutine of the retention, which pruning waits for.
+	stop    context.CancelFunc
+	pruning sync.WaitGroup
 
 	host component.Host
 	// failing is what was last reported of the store's health.
@@ -42,22 +48,31 @@ func newWriter(cfg *Config, set exporter.Settings) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &writer{path: cfg.SQLite.Path, logger: set.Logger, telemetry: telemetry}, nil
+	return &writer{config: cfg, logs: logReader{storeEvents: cfg.StoreEvents}, logger: set.Logger, telemetry: telemetry}, nil
 }
 
 // Start opens the store.
-func (w *writer) Start(_ context.Context, host component.Host) error {
+func (w *writer) Start(ctx context.Context, host component.Host) error {
 	w.host = host
-	store, err := sqlitestore.Open(w.path)
+	store, err := openStore(ctx, w.config)
 	if err != nil {
 		return err
 	}
 	w.store = store
+	w.startRetention()
 	return nil
+}
+
+func openStore(ctx context.Context, c *Config) (runlog.Store, error) {
+	if c.Store == StorePostgres {
+		return c.Postgres.open(ctx)
+	}
+	return sqlitestore.Open(c.SQLite.Path, sqlitestore.WithSynchronous(c.SQLite.Synchronous))
 }
 
 // Shutdown closes the store; there is none when Start failed or never came.
 func (w *writer) Shutdown(context.Context) error {
+	w.stopRetention()
 	w.telemetry.Shutdown()
 	if w.store == nil {
 		return nil
@@ -66,7 +81,7 @@ func (w *writer) Shutdown(context.Context) error {
 }
 
 func (w *writer) writeLogs(ctx context.Context, logs plog.Logs) error {
-	return w.write(ctx, logFacts(logs))
+	return w.write(ctx, w.logs.facts(logs))
 }
 
 func (w *writer) writeTraces(ctx context.Context, traces ptrace.Traces) error {
@@ -83,6 +98,7 @@ func (w *writer) write(ctx context.Context, batch *runlog.Batch) error {
 	// What is told of a write must be told even when its time was up.
 	ctx = context.WithoutCancel(ctx)
 	w.telemetry.ExporterRunlogWriteDuration.Record(ctx, time.Since(begin).Seconds())
+	w.telemetry.ExporterRunlogBatchRows.Record(ctx, rowsOf(batch))
 	for table, n := range res.Rows {
 		w.telemetry.ExporterRunlogWrittenRows.Add(ctx, n, tableAttribute(table))
 	}
@@ -102,6 +118,19 @@ func (w *writer) write(ctx context.Context, batch *runlog.Batch) error {
 		return consumererror.NewPermanent(errors.Join(rejected...))
 	}
 	return nil
+}
+
+// rowsOf counts the rows of a batch.
+func rowsOf(b *runlog.Batch) (n int64) {
+	for _, run := range b.Runs {
+		if run.Row != nil {
+			n++
+		}
+		for _, g := range run.Groups {
+			n += int64(len(g.Rows))
+		}
+	}
+	return n
 }
 
 // reportHealth tells the collector when the store begins to fail and when it is well again.

@@ -26,7 +26,9 @@ type TelemetryBuilder struct {
 	meter                       metric.Meter
 	mu                          sync.Mutex
 	registrations               []metric.Registration
+	ExporterRunlogBatchRows     metric.Int64Histogram
 	ExporterRunlogConflicts     metric.Int64Counter
+	ExporterRunlogPrunedRows    metric.Int64Counter
 	ExporterRunlogRejectedRows  metric.Int64Counter
 	ExporterRunlogWriteDuration metric.Float64Histogram
 	ExporterRunlogWrittenRows   metric.Int64Counter
@@ -61,10 +63,23 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ExporterRunlogBatchRows, err = builder.meter.Int64Histogram(
+		"otelcol_exporter_runlog_batch_rows",
+		metric.WithDescription("Rows in one write of a batch, after facts about one record were joined. [Alpha]"),
+		metric.WithUnit("{row}"),
+		metric.WithExplicitBucketBoundaries([]float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000}...),
+	)
+	errs = errors.Join(errs, err)
 	builder.ExporterRunlogConflicts, err = builder.meter.Int64Counter(
 		"otelcol_exporter_runlog_conflicts",
 		metric.WithDescription("Number of places where facts about one record told different things, and the merge rule decided. [Alpha]"),
 		metric.WithUnit("{conflict}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterRunlogPrunedRows, err = builder.meter.Int64Counter(
+		"otelcol_exporter_runlog_pruned_rows",
+		metric.WithDescription("Number of rows that the retention deleted. [Alpha]"),
+		metric.WithUnit("{row}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterRunlogRejectedRows, err = builder.meter.Int64Counter(

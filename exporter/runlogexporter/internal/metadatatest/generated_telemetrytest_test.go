@@ -19,11 +19,19 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	tb.ExporterRunlogBatchRows.Record(context.Background(), 1)
 	tb.ExporterRunlogConflicts.Add(context.Background(), 1)
+	tb.ExporterRunlogPrunedRows.Add(context.Background(), 1)
 	tb.ExporterRunlogRejectedRows.Add(context.Background(), 1)
 	tb.ExporterRunlogWriteDuration.Record(context.Background(), 1)
 	tb.ExporterRunlogWrittenRows.Add(context.Background(), 1)
+	AssertEqualExporterRunlogBatchRows(t, testTel,
+		[]metricdata.HistogramDataPoint[int64]{{}}, metricdatatest.IgnoreValue(),
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterRunlogConflicts(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterRunlogPrunedRows(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterRunlogRejectedRows(t, testTel,
