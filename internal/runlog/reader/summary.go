@@ -56,6 +56,10 @@ FROM (SELECT operation, provider, success, latency_ms, input_tokens, output_toke
     row_number() OVER (PARTITION BY operation, provider ORDER BY error_code IS NULL, started_at DESC NULLS LAST) AS latest_failure
   FROM provider_calls`)
 	f.span(q)
+	if !f.Since.IsZero() {
+		// A call that began since belongs to a run that something was told of since, or to none; runs have an index for that.
+		q.and("run_id IN (SELECT run_id FROM runs WHERE updated_at >= ").arg(f.Since).add(" UNION ALL SELECT '')")
+	}
 	if f.Provider != "" {
 		q.and("provider = ").arg(f.Provider)
 	}
