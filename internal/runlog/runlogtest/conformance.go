@@ -173,6 +173,9 @@ func startAtOnce(t *testing.T, create func(TB) Place) {
 		stores[i] = place.Open(t)
 		return tryWrite(stores[i], Batch(Run(fmt.Sprint("run-", i), 0)))
 	})
+	if t.Failed() {
+		t.FailNow() // in one of the goroutines, which leaves no store
+	}
 	for _, s := range stores {
 		require.NoError(t, s.Close())
 	}

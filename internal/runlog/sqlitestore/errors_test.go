@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -130,4 +131,33 @@ func TestSynchronous(t *testing.T) {
 		assert.EqualValues(t, []int{1, 2, 0}[want], got, synchronous)
 		require.NoError(t, s.Close())
 	}
+}
+
+// Another collector that is just making the same new database is waited for.
+func TestOpenWaitsForAnotherThatOpens(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "runlog.db")
+	first, err := openConn(path)
+	require.NoError(t, err)
+	require.NoError(t, first.exec("BEGIN IMMEDIATE"))
+	waited := 0
+	s, err := Open(path, withWait(func(time.Duration) {
+		if waited++; waited == 3 {
+			require.NoError(t, first.exec("COMMIT"))
+		}
+	}))
+	require.NoError(t, err)
+	assert.Equal(t, 3, waited)
+	require.NoError(t, s.Close())
+	require.NoError(t, first.Close())
+
+	// For as long as the busy timeout says and no longer.
+	path = filepath.Join(t.TempDir(), "runlog.db")
+	first, err = openConn(path)
+	require.NoError(t, err)
+	require.NoError(t, first.exec("BEGIN IMMEDIATE"))
+	passed := time.Duration(0)
+	_, err = Open(path, withBusyTimeout(time.Second), withWait(func(d time.Duration) { passed += d }))
+	require.ErrorContains(t, err, "another process holds it")
+	assert.Equal(t, time.Second, passed)
+	require.NoError(t, first.Close())
 }

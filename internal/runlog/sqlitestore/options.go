@@ -6,6 +6,8 @@ package sqlitestore
 import (
 	"fmt"
 	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Synchronous says when SQLite waits for the disk (PRAGMA synchronous). With any of them a killed process loses
@@ -29,6 +31,8 @@ var Synchronouses = []Synchronous{SynchronousNormal, SynchronousFull, Synchronou
 type options struct {
 	synchronous Synchronous
 	busyTimeout time.Duration
+	// wait passes the time until opening is tried again.
+	wait func(time.Duration)
 }
 
 // Option changes how a store is opened.
@@ -46,12 +50,28 @@ func WithSynchronous(s Synchronous) Option {
 // withBusyTimeout says how long to wait for another process that writes; 5 s by default.
 func withBusyTimeout(d time.Duration) Option { return func(o *options) { o.busyTimeout = d } }
 
+// withWait replaces the passing of time while opening.
+func withWait(wait func(time.Duration)) Option { return func(o *options) { o.wait = wait } }
+
 func newOptions(opts []Option) options {
-	o := options{synchronous: SynchronousNormal, busyTimeout: 5 * time.Second}
+	o := options{synchronous: SynchronousNormal, busyTimeout: 5 * time.Second, wait: time.Sleep}
 	for _, opt := range opts {
 		opt(&o)
 	}
 	return o
+}
+
+// retryOpening is how long opening waits between two tries.
+const retryOpening = 50 * time.Millisecond
+
+// patiently tries as long as another process holds the database, for the busy timeout.
+func (o options) patiently(try func() error) error {
+	err := try()
+	for left := o.busyTimeout; left > 0 && code(err) == sqlite3.SQLITE_BUSY; left -= retryOpening {
+		o.wait(retryOpening)
+		err = try()
+	}
+	return err
 }
 
 func (o options) busySQL() string {

@@ -52,7 +52,7 @@ func (s *Store) setUp(o options) (err error) {
 	if _, err := checkSchema(s.conn.number); err != nil {
 		return err
 	}
-	if err := s.conn.exec(pragmas + "PRAGMA synchronous = " + string(o.synchronous)); err != nil {
+	if err := s.setPragmas(o); err != nil {
 		return err
 	}
 	if err := migrate(s.conn); err != nil {
@@ -64,6 +64,19 @@ func (s *Store) setUp(o options) (err error) {
 		}
 	}
 	return nil
+}
+
+// setPragmas waits for other collectors itself: to make a new database one with a WAL fails at once while somebody else
+// does the same, whatever SQLite's busy timeout is.
+func (s *Store) setPragmas(o options) error {
+	if err := s.conn.exec("PRAGMA busy_timeout = 0"); err != nil {
+		return err
+	}
+	err := o.patiently(func() error { return s.conn.exec(pragmas + "PRAGMA synchronous = " + string(o.synchronous)) })
+	if err != nil {
+		return err
+	}
+	return s.conn.exec(o.busySQL())
 }
 
 // Close waits for the Write or Prune that goes on and closes the database.
