@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,6 +94,22 @@ func Load(dir string) ([]Capture, error) {
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("no captures in %s", dir)
+	}
+	return out, nil
+}
+
+// Small are the lines of the streams that are worth permuting: few, and none of them long.
+func Small(dir string) ([][]string, error) {
+	all, err := Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	var out [][]string
+	for _, c := range all {
+		lines := strings.Split(strings.TrimSpace(string(c.Body)), "\n")
+		if lines[0] != "" && len(lines) <= 40 && !slices.ContainsFunc(lines, func(l string) bool { return len(l) > 10_000 }) {
+			out = append(out, lines)
+		}
 	}
 	return out, nil
 }

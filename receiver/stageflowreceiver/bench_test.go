@@ -31,8 +31,7 @@ func newNopReceiver(b *testing.B, change ...func(*testReceiver)) (*core, *events
 	}
 	require.NoError(b, c.Start(b.Context(), host))
 	b.Cleanup(func() { require.NoError(b, c.Shutdown(context.Background())) })
-	c.settler.cancel()
-	c.settler.done.Wait()
+	c.settler.end()
 	obs, err := c.obsReport("http")
 	require.NoError(b, err)
 	return c, newEventsServer(c.cfg.Events.GetOrInsertDefault(), c.intake, obs, c.telemetry, c.set)

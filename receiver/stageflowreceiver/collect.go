@@ -5,7 +5,6 @@ package stageflowreceiver // import "github.com/stageflow/otelcol-stageflow/rece
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/consumer"
@@ -29,31 +28,16 @@ type collector struct {
 	logger    *zap.Logger
 	now       func() time.Time
 
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	loop
 }
 
 func (c *collector) start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	c.cancel = cancel
-	c.done.Go(func() {
-		ticker := time.NewTicker(collectEvery)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-				c.collect(context.WithoutCancel(ctx))
-			}
-		}
-	})
+	c.begin(collectEvery, func(ctx context.Context) { c.collect(context.WithoutCancel(ctx)) })
 }
 
 // stop hands on the metrics as they stand at the end.
 func (c *collector) stop(ctx context.Context) {
-	c.cancel()
-	c.done.Wait()
+	c.end()
 	c.collect(ctx)
 }
 

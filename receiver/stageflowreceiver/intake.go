@@ -23,7 +23,7 @@ import (
 // intake is the way of a batch of log records, from whatever input: events are understood, everything else passes.
 // First all records of the batch are read, then it is put into the journal, then it is passed on.
 type intake struct {
-	// next is nil without a logs pipeline, assemble is false without a traces pipeline.
+	// next is nil without a logs pipeline, assemble is false without a traces or metrics pipeline.
 	next      consumer.Logs
 	assemble  bool
 	assembler *assembly.Assembler
@@ -59,7 +59,7 @@ func (in *intake) take(ctx context.Context, ld plog.Logs) error {
 	if err != nil {
 		return errBusy(err)
 	}
-	at, err := b.write(ld, now)
+	var at journal.Position
 	defer func() {
 		if taken {
 			in.journal.Done(at)
@@ -68,7 +68,7 @@ func (in *intake) take(ctx context.Context, ld plog.Logs) error {
 			b.withdraw(at)
 		}
 	}()
-	if err != nil {
+	if at, err = b.write(ld, now); err != nil {
 		return err
 	}
 	b.normaliseAll()

@@ -123,14 +123,14 @@ func (c *core) Shutdown(ctx context.Context) error {
 	if c.otlp != nil {
 		errs = errors.Join(errs, c.otlp.Shutdown(ctx))
 	}
-	if c.collector != nil {
-		c.collector.stop(ctx)
-	}
 	if c.settler != nil {
 		c.settler.stop(ctx)
 		if n := c.intake.assembler.Active(); n > 0 && c.journal == nil {
 			c.set.Logger.Warn("runs that had not ended are lost", zap.Int("runs", n))
 		}
+	}
+	if c.collector != nil {
+		c.collector.stop(ctx)
 	}
 	errs = errors.Join(errs, c.journal.Close(ctx))
 	c.telemetry.Shutdown()

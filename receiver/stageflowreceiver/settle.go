@@ -6,7 +6,6 @@ package stageflowreceiver // import "github.com/stageflow/otelcol-stageflow/rece
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/consumer"
@@ -42,8 +41,7 @@ type settler struct {
 	logger    *zap.Logger
 	now       func() time.Time
 
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	loop
 }
 
 func newSettler(a *assembly.Assembler, j *journal.Journal, next consumer.Traces, obs *receiverhelper.ObsReport, telemetry *metadata.TelemetryBuilder, logger *zap.Logger, now func() time.Time) *settler {
@@ -51,26 +49,12 @@ func newSettler(a *assembly.Assembler, j *journal.Journal, next consumer.Traces,
 }
 
 func (s *settler) start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	s.cancel = cancel
-	s.done.Go(func() {
-		ticker := time.NewTicker(sweepEvery)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-				s.sweep(ctx, false)
-			}
-		}
-	})
+	s.begin(sweepEvery, func(ctx context.Context) { s.sweep(ctx, false) })
 }
 
 // stop ends the sweeping and hands on what has ended but still waited for stragglers.
 func (s *settler) stop(ctx context.Context) {
-	s.cancel()
-	s.done.Wait()
+	s.end()
 	s.sweep(ctx, true)
 }
 

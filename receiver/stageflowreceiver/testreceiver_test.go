@@ -81,8 +81,7 @@ func newTestReceiver(t testing.TB, change ...func(*testReceiver)) *testReceiver 
 	})
 	if r.settler != nil {
 		// The sweeper is stopped: tests sweep when their own clock says so.
-		r.settler.cancel()
-		r.settler.done.Wait()
+		r.settler.end()
 	}
 	obs, err := r.obsReport("http")
 	require.NoError(t, err)
