@@ -8,7 +8,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -30,21 +29,7 @@ var migrationFiles embed.FS
 var peopleViews string
 
 // migrations are the texts of the migrations in order.
-func migrations() []string {
-	files, err := fs.Glob(migrationFiles, "migrations/*.sql") // sorted
-	if err != nil {
-		panic(err) // the pattern is a constant
-	}
-	texts := make([]string, len(files))
-	for i, f := range files {
-		b, err := migrationFiles.ReadFile(f)
-		if err != nil {
-			panic(err) // embedded
-		}
-		texts[i] = string(b)
-	}
-	return texts
-}
+func migrations() []string { return runlog.Migrations(migrationFiles) }
 
 // migrate brings the schema to the newest version. Where it is that already, nothing is locked or written.
 func migrate(ctx context.Context, c *pgx.Conn, schema string) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stageflow/otelcol-stageflow/internal/runlog"
+	"github.com/stageflow/otelcol-stageflow/internal/runlog/runlogtest"
 )
 
 // BenchmarkPrune deletes 50 steps' runs of 9 rows each, and tells how long the writer was held by a step.
@@ -24,7 +25,7 @@ func BenchmarkPrune(b *testing.B) {
 			batch := runlog.NewBatch()
 			for j := range runlog.PruneRuns {
 				n := i*runlog.PruneRuns + j
-				ended(batch, fmt.Sprintf("%08x-0000-4000-8000-%012x", uint32(n)*2654435761, n))
+				runlogtest.Ended(batch, fmt.Sprintf("%08x-0000-4000-8000-%012x", uint32(n)*2654435761, n))
 			}
 			_, err := s.Write(ctx, batch)
 			require.NoError(b, err)

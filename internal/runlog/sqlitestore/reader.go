@@ -83,7 +83,7 @@ func (r *Reader) ProviderCalls(ctx context.Context, runID string) (Answer, error
 	return r.Query(ctx, "SELECT * FROM provider_calls WHERE run_id = ? ORDER BY started_at, call_id", runID)
 }
 
-// Query asks anything of the views runs, stages and provider_calls.
+// Query asks anything of the views of the tables ([runlog.Tables]) and of [runlog.Views].
 func (r *Reader) Query(ctx context.Context, query string, args ...any) (a Answer, err error) {
 	rows, err := r.db.QueryContext(ctx, query, args...)
 	if err != nil {

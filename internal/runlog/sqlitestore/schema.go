@@ -7,7 +7,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"github.com/stageflow/otelcol-stageflow/internal/runlog"
@@ -29,21 +28,7 @@ var ErrNewerSchema = errors.New("the database was written by a newer release")
 var errNotRunLog = errors.New("the database is not a run log")
 
 // migrations are the texts of the migrations in order.
-func migrations() []string {
-	files, err := fs.Glob(migrationFiles, "migrations/*.sql") // sorted
-	if err != nil {
-		panic(err) // the pattern is a constant
-	}
-	texts := make([]string, len(files))
-	for i, f := range files {
-		b, err := migrationFiles.ReadFile(f)
-		if err != nil {
-			panic(err) // embedded
-		}
-		texts[i] = string(b)
-	}
-	return texts
-}
+func migrations() []string { return runlog.Migrations(migrationFiles) }
 
 // pragmas is how the writer runs. auto_vacuum stands first: it only works before the first table.
 const pragmas = `
