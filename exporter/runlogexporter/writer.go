@@ -34,9 +34,11 @@ type writer struct {
 	telemetry *metadata.TelemetryBuilder
 	store     runlog.Store
 
-	// stop ends the goroutine of the retention, which pruning waits for.
-	stop    context.CancelFunc
-	pruning sync.WaitGroup
+	// stop ends the goroutine of the upkeep, which upkeep waits for.
+	stop   context.CancelFunc
+	upkeep sync.WaitGroup
+	// retained is the last measurement of the store; nil before the first and after one that failed.
+	retained atomic.Pointer[retained]
 
 	host component.Host
 	// failing is what was last reported of the store's health.
@@ -48,10 +50,15 @@ func newWriter(cfg *Config, set exporter.Settings) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &writer{config: cfg, logs: logReader{storeEvents: cfg.StoreEvents}, logger: set.Logger, telemetry: telemetry}, nil
+	w := &writer{config: cfg, logs: logReader{storeEvents: cfg.StoreEvents}, logger: set.Logger, telemetry: telemetry}
+	if err := w.registerRetained(); err != nil {
+		telemetry.Shutdown()
+		return nil, err
+	}
+	return w, nil
 }
 
-// Start opens the store.
+// Start opens the store and begins its upkeep.
 func (w *writer) Start(ctx context.Context, host component.Host) error {
 	w.host = host
 	store, err := openStore(ctx, w.config)
@@ -59,7 +66,7 @@ func (w *writer) Start(ctx context.Context, host component.Host) error {
 		return err
 	}
 	w.store = store
-	w.startRetention()
+	w.startUpkeep()
 	return nil
 }
 
@@ -72,7 +79,7 @@ func openStore(ctx context.Context, c *Config) (runlog.Store, error) {
 
 // Shutdown closes the store; there is none when Start failed or never came.
 func (w *writer) Shutdown(context.Context) error {
-	w.stopRetention()
+	w.stopUpkeep()
 	w.telemetry.Shutdown()
 	if w.store == nil {
 		return nil

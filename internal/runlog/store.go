@@ -17,7 +17,10 @@ type Store interface {
 	// Prune does one small step of a retention, and releases the store to who waits to write after it. Callers repeat
 	// it while [Pruned.More]. Like Write it may be called from several goroutines, and again after an error.
 	Prune(ctx context.Context, r Retention, now time.Time) (Pruned, error)
-	// Close waits for a Write or Prune that goes on and closes the store.
+	// Retained tells what the store keeps, at the cost of a few look-ups however much that is. Like Write it may be
+	// called from several goroutines.
+	Retained(context.Context) (Retained, error)
+	// Close waits for what goes on and closes the store.
 	Close() error
 }
 
@@ -43,6 +46,15 @@ type Pruned struct {
 	Rows map[string]int64
 	// More tells that there is more to do.
 	More bool
+}
+
+// Retained is what a store keeps.
+type Retained struct {
+	// Bytes is the size of the data, indexes included and free space not: what [Retention.MaxBytes] bounds, measured as
+	// Prune measures it.
+	Bytes int64
+	// Oldest is the time of the last event of the oldest run; zero when there is none. Runs without any time do not count.
+	Oldest time.Time
 }
 
 // Result is what a Write did.

@@ -179,29 +179,3 @@ func (s *Store) exceeds(ctx context.Context, maxBytes int64) (bool, error) {
 	}
 	return e.runs > 0, nil
 }
-
-// size estimates how much the rows take, and how many runs there are: rows that live, times the size of some of them.
-// What PostgreSQL tells of its files is no use: they do not shrink when rows are deleted.
-func (s *Store) size(ctx context.Context) (bytes, runs int64, err error) {
-	for _, t := range runlog.Tables {
-		var rows, indexes int64
-		var width float64
-		err := s.pool.QueryRow(ctx, "SELECT n_live_tup, (SELECT count(*) FROM pg_index i WHERE i.indrelid = relid) FROM pg_stat_user_tables WHERE schemaname = $1 AND relname = $2",
-			s.schema, dataTable(t)).Scan(&rows, &indexes)
-		if err != nil {
-			return 0, 0, err
-		}
-		err = s.pool.QueryRow(ctx, fmt.Sprintf("SELECT coalesce(avg(pg_column_size(d.*)), 0)::float8 FROM (SELECT * FROM %s LIMIT 1000) AS d", s.table(t))).Scan(&width)
-		if err != nil {
-			return 0, 0, err
-		}
-		bytes += int64(float64(rows) * (width + float64(indexes)*indexEntry))
-		if t == runlog.Runs {
-			runs = rows
-		}
-	}
-	return bytes, runs, nil
-}
-
-// indexEntry is about what one row takes in one index, most of which are of ids.
-const indexEntry = 60

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -113,6 +114,13 @@ func (p place) Dump(t runlogtest.TB) string {
 
 func (p place) Refuse(t runlogtest.TB, table *runlog.Table) {
 	query(t, p.dsn, fmt.Sprintf("ALTER TABLE %s.%s ADD CHECK (length(attributes) <= 10000)", quote(p.schema), quote(dataTable(table))))
+}
+
+// Settle waits for the sessions to end: they tell what they wrote when they do.
+func (p place) Settle(t runlogtest.TB) {
+	require.Eventually(t, func() bool {
+		return query(t, p.dsn, "SELECT true FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()") == nil
+	}, 30*time.Second, time.Millisecond)
 }
 
 func TestConformance(t *testing.T) { runlogtest.Conformance(t, places(t)) }

@@ -36,6 +36,8 @@ type Place interface {
 	Dump(TB) string
 	// Refuse makes the database refuse rows of a table whose attributes are longer than 10,000 bytes.
 	Refuse(TB, *runlog.Table)
+	// Settle returns when the database, which nobody has open, has counted what it holds.
+	Settle(TB)
 }
 
 // Conformance checks a kind of store; create makes an empty database.
@@ -53,6 +55,8 @@ func Conformance(t *testing.T, create func(TB) Place) {
 		"pruning by age":                                         pruneByAge,
 		"an old run that is told of again is kept":               pruneKeepsTheLiving,
 		"what is told of a pruned run is all that is then known": toldAfterPrune,
+		"what is retained":                                       retained,
+		"what is retained without runs":                          retainedWithoutRuns,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, create) })
 	}
@@ -271,6 +275,8 @@ func ended(t *testing.T, create func(TB) Place) {
 	require.ErrorIs(t, err, os.ErrClosed)
 	_, err = s.Prune(context.Background(), runlog.Retention{MaxAge: time.Second}, time.Unix(0, At(9)))
 	require.ErrorIs(t, err, os.ErrClosed)
+	_, err = s.Retained(context.Background())
+	require.ErrorIs(t, err, os.ErrClosed)
 }
 
 func pruneByAge(t *testing.T, create func(TB) Place) {
@@ -349,6 +355,76 @@ func toldAfterPrune(t *testing.T, create func(TB) Place) {
 	write(t, s, Batch(Run("run-1", 5)))
 	require.NoError(t, s.Close())
 	same(t, want, place)
+}
+
+func retained(t *testing.T, create func(TB) Place) {
+	place := create(t)
+	nothing := measure(t, place)
+	assert.Zero(t, nothing.Oldest)
+
+	const runs, perBatch = 3000, 1000
+	s := place.Open(t)
+	for n := 0; n < runs; n += perBatch {
+		b := runlog.NewBatch()
+		for i := n; i < n+perBatch; i++ {
+			r := Run(fmt.Sprintf("run-%04d", i), int64(i))
+			r.SetAttribute("text", `"`+strings.Repeat(strconv.Itoa(i), 50)+`"`)
+			b.Add(r)
+		}
+		write(t, s, b)
+	}
+	write(t, s, Batch(Run("run-0000", runs))) // it is heard of again, so another is the oldest
+	write(t, s, Batch(runlog.NewFact(runlog.Runs, 0, false, runlog.KeyValue("timeless"))))
+	require.NoError(t, s.Close())
+	all := measure(t, place)
+	assert.Equal(t, time.Unix(0, At(1)).UTC(), all.Oldest)
+	assert.Greater(t, all.Bytes, nothing.Bytes+runs*100)
+
+	now := time.Unix(0, At(runs+1))
+	prune := func(r runlog.Retention) map[string]int64 {
+		s := place.Open(t)
+		rows := PruneAll(t, s, r, now)
+		require.NoError(t, s.Close())
+		return rows
+	}
+	assert.Empty(t, prune(runlog.Retention{MaxBytes: all.Bytes}), "it is what MaxBytes bounds")
+	assert.NotEmpty(t, prune(runlog.Retention{MaxBytes: all.Bytes - 1}), "to the byte")
+
+	prune(runlog.Retention{MaxAge: runs / 3 * time.Second})
+	third := measure(t, place)
+	assert.Equal(t, time.Unix(0, At(runs*2/3+1)).UTC(), third.Oldest)
+	assert.Less(t, third.Bytes, all.Bytes/2, "the space that became free does not count")
+
+	prune(runlog.Retention{MaxAge: time.Nanosecond})
+	last := measure(t, place)
+	assert.Zero(t, last.Oldest)
+	assert.Less(t, last.Bytes, third.Bytes)
+}
+
+func retainedWithoutRuns(t *testing.T, create func(TB) Place) {
+	place := create(t)
+	nothing := measure(t, place)
+	s := place.Open(t)
+	b := runlog.NewBatch()
+	for i := range 1000 {
+		b.Add(Call("", fmt.Sprint("call-", i)))
+	}
+	write(t, s, b)
+	require.NoError(t, s.Close())
+	loose := measure(t, place)
+	assert.Zero(t, loose.Oldest)
+	assert.Greater(t, loose.Bytes, nothing.Bytes)
+}
+
+// measure is what a store that is opened anew tells of what it keeps.
+func measure(t TB, place Place) runlog.Retained {
+	t.Helper()
+	place.Settle(t)
+	s := place.Open(t)
+	r, err := s.Retained(context.Background())
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	return r
 }
 
 // PruneAll prunes until there is nothing more to do.

@@ -33,6 +33,8 @@ func newPlace(t runlogtest.TB) runlogtest.Place {
 
 func (p place) Open(t runlogtest.TB) runlog.Store { return open(t, string(p)) }
 
+func (p place) Settle(runlogtest.TB) {}
+
 func (p place) Dump(t runlogtest.TB) string { return physical(t, string(p)) }
 
 // Refuse has a trigger refuse what SQLite itself would refuse at a billion bytes.

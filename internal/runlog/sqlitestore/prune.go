@@ -66,7 +66,7 @@ func (s *Store) before(r runlog.Retention, now time.Time) (before int64, err err
 	if r.MaxBytes <= 0 {
 		return before, nil
 	}
-	used, err := s.conn.number("SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size")
+	used, err := s.used()
 	if err != nil || used <= r.MaxBytes {
 		return before, err
 	}

@@ -3,10 +3,12 @@
 package metadata
 
 import (
+	"context"
 	"errors"
 	"sync"
 
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/embedded"
 	"go.opentelemetry.io/otel/trace"
 
 	"go.opentelemetry.io/collector/component"
@@ -30,6 +32,8 @@ type TelemetryBuilder struct {
 	ExporterRunlogConflicts     metric.Int64Counter
 	ExporterRunlogPrunedRows    metric.Int64Counter
 	ExporterRunlogRejectedRows  metric.Int64Counter
+	ExporterRunlogRetainedAge   metric.Float64ObservableGauge
+	ExporterRunlogRetainedBytes metric.Int64ObservableGauge
 	ExporterRunlogWriteDuration metric.Float64Histogram
 	ExporterRunlogWrittenRows   metric.Int64Counter
 }
@@ -43,6 +47,56 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterExporterRunlogRetainedAgeCallback sets callback for observable ExporterRunlogRetainedAge metric.
+func (builder *TelemetryBuilder) RegisterExporterRunlogRetainedAgeCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ExporterRunlogRetainedAge, obs: o})
+		return nil
+	}, builder.ExporterRunlogRetainedAge)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExporterRunlogRetainedBytesCallback sets callback for observable ExporterRunlogRetainedBytes metric.
+func (builder *TelemetryBuilder) RegisterExporterRunlogRetainedBytesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExporterRunlogRetainedBytes, obs: o})
+		return nil
+	}, builder.ExporterRunlogRetainedBytes)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+type observerInt64 struct {
+	embedded.Int64Observer
+	inst metric.Int64Observable
+	obs  metric.Observer
+}
+
+func (oi *observerInt64) Observe(value int64, opts ...metric.ObserveOption) {
+	oi.obs.ObserveInt64(oi.inst, value, opts...)
+}
+
+type observerFloat64 struct {
+	embedded.Float64Observer
+	inst metric.Float64Observable
+	obs  metric.Observer
+}
+
+func (oi *observerFloat64) Observe(value float64, opts ...metric.ObserveOption) {
+	oi.obs.ObserveFloat64(oi.inst, value, opts...)
 }
 
 // Shutdown unregister all registered callbacks for async instruments.
@@ -86,6 +140,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_exporter_runlog_rejected_rows",
 		metric.WithDescription("Number of rows that the store can never take, which were set aside. [Alpha]"),
 		metric.WithUnit("{row}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterRunlogRetainedAge, err = builder.meter.Float64ObservableGauge(
+		"otelcol_exporter_runlog_retained_age",
+		metric.WithDescription("Time since the last event of the oldest run that is kept, as of the last round of the retention. Not told while there is no run. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterRunlogRetainedBytes, err = builder.meter.Int64ObservableGauge(
+		"otelcol_exporter_runlog_retained_bytes",
+		metric.WithDescription("Size of what is kept, indexes included and free space not, as of the last round of the retention; estimated in PostgreSQL. [Alpha]"),
+		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterRunlogWriteDuration, err = builder.meter.Float64Histogram(
