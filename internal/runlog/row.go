@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"unsafe"
 )
 
 // Row is what is known of one record, such as a run or an attempt of a stage: a fact, or the join of facts.
@@ -103,6 +104,18 @@ func (r *Row) Clone() *Row {
 	c := *r
 	c.times, c.values, c.attributes = slices.Clone(r.times), slices.Clone(r.values), slices.Clone(r.attributes)
 	return &c
+}
+
+// Size is about how many bytes of memory the row takes.
+func (r *Row) Size() int {
+	size := int(unsafe.Sizeof(*r)) + len(r.values)*int(unsafe.Sizeof(Value{})+8) + len(r.attributes)*int(unsafe.Sizeof(attribute{}))
+	for i := range r.values {
+		size += len(r.values[i].text)
+	}
+	for _, a := range r.attributes {
+		size += len(a.key) + len(a.json)
+	}
+	return size
 }
 
 // Equal reports whether two rows are the same, merge times included.

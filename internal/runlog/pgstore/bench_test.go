@@ -116,7 +116,7 @@ func (c bare) write(rows map[*runlog.Table][][]any) error {
 // facts that take their place, with the runs remembered or not (as after a restart, or by another collector).
 func BenchmarkWrite(b *testing.B) {
 	const runs = 400
-	type part = func(*runlog.Batch, string)
+	type part = func(*runlog.Batch, int)
 	for _, bench := range []struct {
 		name   string
 		parts  []part
@@ -137,7 +137,7 @@ func BenchmarkWrite(b *testing.B) {
 				for _, part := range bench.parts {
 					batch := runlog.NewBatch()
 					for i := range runs {
-						part(batch, fmt.Sprintf("%08x-0000-4000-8000-%012x", uint32(n*runs+i)*2654435761, n*runs+i))
+						part(batch, n*runs+i)
 					}
 					copied := loop.rows(batch)
 					if bench.forget {

@@ -32,11 +32,10 @@ func TestKilledServer(t *testing.T) {
 	for w := range writers {
 		go func() {
 			for n := range batches {
-				for _, part := range []func(*runlog.Batch, string){runlogtest.Started, runlogtest.Ended} {
+				for _, part := range []func(*runlog.Batch, int){runlogtest.Started, runlogtest.Ended} {
 					b := runlog.NewBatch()
 					for i := range runs {
-						// Half of the runs are told of by two writers.
-						part(b, fmt.Sprintf("run-%d-%d", w/2, (n*runs+i)*(w%2+1)))
+						part(b, storyOf(w, n*runs+i))
 					}
 					for {
 						res, err := stores[w%2].Write(deadline, b)
@@ -75,9 +74,8 @@ func TestKilledServer(t *testing.T) {
 	for w := range writers {
 		b := runlog.NewBatch()
 		for i := range batches * runs {
-			id := fmt.Sprintf("run-%d-%d", w/2, i*(w%2+1))
-			runlogtest.Started(b, id)
-			runlogtest.Ended(b, id)
+			runlogtest.Started(b, storyOf(w, i))
+			runlogtest.Ended(b, storyOf(w, i))
 		}
 		_, err := want.Write(ctx, b)
 		require.NoError(t, err)
@@ -89,6 +87,9 @@ func TestKilledServer(t *testing.T) {
 	t.Logf("%d batches, %d tries failed", all, failed.Load())
 }
 
+// storyOf is the n-th run that a writer tells of; of half of them another one does, too.
+func storyOf(writer, n int) int { return writer/2*1_000_000 + n*(writer%2+1) }
+
 // A batch whose rows nobody else changed is one transaction, and so is one that meets rows that this store wrote.
 func TestOneRoundTrip(t *testing.T) {
 	dsn := pgtest.Database(t)
@@ -96,10 +97,10 @@ func TestOneRoundTrip(t *testing.T) {
 	defer s.Close()
 	other := open(t, Options{DSN: dsn})
 	defer other.Close()
-	transactions := func(s *Store, part func(*runlog.Batch, string)) int {
+	transactions := func(s *Store, part func(*runlog.Batch, int)) int {
 		b := runlog.NewBatch()
 		for i := range 300 {
-			part(b, fmt.Sprint("run-", i))
+			part(b, i)
 		}
 		first := query(t, dsn, "SELECT pg_current_xact_id()::text::bigint")[0]
 		_, err := s.Write(ctx, b)
@@ -112,9 +113,11 @@ func TestOneRoundTrip(t *testing.T) {
 	}
 	assert.Equal(t, 1, transactions(s, runlogtest.Started))
 	assert.Equal(t, 1, transactions(s, runlogtest.Ended), "the runs are remembered, spans take the place of log facts unseen")
-	assert.Zero(t, transactions(s, func(b *runlog.Batch, id string) { b.Add(runlogtest.Run(id, 0)) }), "nothing new")
-	late := func(b *runlog.Batch, id string) {
-		r := runlogtest.Run(id, 9)
+	assert.Zero(t, transactions(s, func(b *runlog.Batch, n int) {
+		b.Add(runlog.NewFact(runlog.Runs, runlogtest.At(0), false, runlog.KeyValue(runlogtest.StoryID(n))))
+	}), "nothing new")
+	late := func(b *runlog.Batch, n int) {
+		r := runlogtest.Run(runlogtest.StoryID(n), 9)
 		r.SetAttribute("late", "1")
 		b.Add(r)
 	}

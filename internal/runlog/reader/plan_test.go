@@ -46,7 +46,6 @@ func TestQueriesUseIndexes(t *testing.T) {
 		"failures of the last hour": r.failures(Filter{Since: hour}),
 		"changed":                   r.changed(Change{UpdatedAt: hour, RunID: "x"}),
 		"of a user":                 r.runs(Filter{User: "u"}),
-		"of a session":              r.runs(Filter{Session: "s"}),
 		"page":                      r.page(Filter{}, last).limit(100),
 		"page without start":        r.pageWithoutStart(Filter{}, last).limit(100),
 	} {

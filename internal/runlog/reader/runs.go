@@ -139,10 +139,11 @@ func (r *Reader) Changed(ctx context.Context, after Change) ([]Change, error) {
 const changeColumns = "run_id, status, updated_at"
 
 func (r *Reader) changed(after Change) *query {
-	q := r.query("SELECT " + changeColumns + " FROM runs")
-	q.and("updated_at >= ").arg(after.UpdatedAt)
-	q.and("(updated_at > ").arg(after.UpdatedAt).add(" OR run_id > ").arg(after.RunID).add(")")
-	return q.add(" ORDER BY updated_at, run_id").limit(MaxLimit)
+	c := r.dialect.changed
+	q := r.query("SELECT " + changeColumns + " FROM " + c.view)
+	q.and(c.at + " >= ").arg(c.time(after.UpdatedAt))
+	q.and("(" + c.at + " > ").arg(c.time(after.UpdatedAt)).add(" OR run_id > ").arg(after.RunID).add(")")
+	return q.add(" ORDER BY " + c.at + ", run_id").limit(MaxLimit)
 }
 
 func (r *Reader) changes(ctx context.Context, to []Change, q *query) ([]Change, error) {

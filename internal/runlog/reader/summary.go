@@ -58,7 +58,8 @@ FROM (SELECT operation, provider, success, latency_ms, input_tokens, output_toke
 	f.span(q)
 	if !f.Since.IsZero() {
 		// A call that began since belongs to a run that something was told of since, or to none; runs have an index for that.
-		q.and("run_id IN (SELECT run_id FROM runs WHERE updated_at >= ").arg(f.Since).add(" UNION ALL SELECT '')")
+		c := r.dialect.changed
+		q.and("run_id IN (SELECT run_id FROM " + c.view + " WHERE " + c.at + " >= ").arg(c.time(f.Since)).add(" UNION ALL SELECT '')")
 	}
 	if f.Provider != "" {
 		q.and("provider = ").arg(f.Provider)

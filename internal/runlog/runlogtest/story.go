@@ -12,55 +12,72 @@ import (
 // StoryRows is how many rows Started and Ended each tell of one run.
 const StoryRows = 9
 
-var storyColumns = []string{
-	"trace_id", "pipeline_name", "topology", "execution_mode", "service", "user_id", "session_id", "request_id",
+// StoryID is the id of the n-th run of a story. As ids are, it has no order.
+func StoryID(n int) string { return scattered(n, n) }
+
+// scattered is an id in the form of a UUID that begins anywhere.
+func scattered(begin, end int) string {
+	return fmt.Sprintf("%08x-0000-4000-8000-%012x", uint32(begin)*2654435761, end)
 }
 
-// Started adds what the log records of an ordinary run say while it goes on: the run, and five stages and three calls
-// that have begun.
-func Started(b *runlog.Batch, id string) {
-	r := Run(id, 0)
-	for _, column := range storyColumns {
-		r.Set(runlog.Runs.Column(column), runlog.TextValue(column+" of a run"))
+// storyTime is what the clock says in the n-th run, which began a hundredth of a second after the one before.
+func storyTime(n int, seconds int64) int64 { return At(seconds) + int64(n)*10_000_000 }
+
+// storyRun is what is known of the n-th run from its begin: of a user out of a thousand, in a session of five runs.
+func storyRun(n int, seconds int64, fromSpan bool) *runlog.Row {
+	r := runlog.NewFact(runlog.Runs, storyTime(n, seconds), fromSpan, runlog.KeyValue(StoryID(n)))
+	r.Set(runlog.Runs.Column("started_at"), runlog.TimeValue(storyTime(n, 0)))
+	for column, value := range map[string]string{
+		"trace_id": fmt.Sprintf("%08x0000400080000000%08x", uint32(n)*2654435761, n), "pipeline_name": "support chat",
+		"topology": "a topology of its own", "execution_mode": "production", "service": "voice-gateway",
+		"user_id": scattered(n%1000, 1), "session_id": scattered(n/5, 2), "request_id": scattered(n, 3),
+	} {
+		r.Set(runlog.Runs.Column(column), runlog.KeyValue(value))
 	}
-	b.Add(r)
+	return r
+}
+
+// Started adds what the log records of the n-th run, an ordinary one, say while it goes on: the run, and five stages and
+// three calls that have begun.
+func Started(b *runlog.Batch, n int) {
+	b.Add(storyRun(n, 0, false))
 	for i := range 5 {
-		b.Add(Stage(id, fmt.Sprint("stage ", i), 1, false))
+		b.Add(runlog.NewFact(runlog.Stages, storyTime(n, 0), false, runlog.KeyValue(StoryID(n)), stage(i), runlog.IntValue(1)))
 	}
 	for i := range 3 {
-		b.Add(runlog.NewFact(runlog.ProviderCalls, At(0), false, runlog.KeyValue(id), runlog.KeyValue(fmt.Sprint("call ", i))))
+		b.Add(runlog.NewFact(runlog.ProviderCalls, storyTime(n, 0), false, runlog.KeyValue(StoryID(n)), call(i)))
 	}
 }
 
-// Ended adds what the spans of the run say.
-func Ended(b *runlog.Batch, id string) {
-	add := func(r *runlog.Row, duration string) *runlog.Row {
+func stage(i int) runlog.Value { return runlog.KeyValue(fmt.Sprint("stage ", i)) }
+func call(i int) runlog.Value  { return runlog.KeyValue(fmt.Sprint("call ", i)) }
+
+// Ended adds what the spans of the n-th run say.
+func Ended(b *runlog.Batch, n int) {
+	id, begin, end := runlog.KeyValue(StoryID(n)), runlog.TimeValue(storyTime(n, 0)), runlog.TimeValue(storyTime(n, 1))
+	add := func(r *runlog.Row, duration string, cells map[string]runlog.Value) {
 		t := r.Table()
-		r.Set(t.Column("started_at"), runlog.TimeValue(At(0)))
-		r.Set(t.Column("ended_at"), runlog.TimeValue(At(1)))
+		r.Set(t.Column("started_at"), begin)
+		r.Set(t.Column("ended_at"), end)
 		r.Set(t.Column(duration), runlog.FloatValue(123.456))
-		return End(r)
+		for column, value := range cells {
+			r.Set(t.Column(column), value)
+		}
+		b.Add(End(r))
 	}
-	r := add(runlog.NewFact(runlog.Runs, At(1), true, runlog.KeyValue(id)), "duration_ms")
-	for _, column := range storyColumns {
-		r.Set(runlog.Runs.Column(column), runlog.TextValue(column+" of a run"))
-	}
+	r := storyRun(n, 1, true)
 	r.SetAttribute("priority", `"high"`)
-	b.Add(r)
+	add(r, "duration_ms", nil)
 	for i := range 5 {
-		s := add(Stage(id, fmt.Sprint("stage ", i), 1, true), "duration_ms")
-		s.Set(runlog.Stages.Column("span_id"), runlog.KeyValue("0123456789abcdef"))
-		s.Set(runlog.Stages.Column("kind"), runlog.KeyValue("transform"))
-		b.Add(s)
+		add(runlog.NewFact(runlog.Stages, storyTime(n, 1), true, id, stage(i), runlog.IntValue(1)), "duration_ms", map[string]runlog.Value{
+			"span_id": runlog.KeyValue("0123456789abcdef"), "kind": runlog.KeyValue("transform"),
+		})
 	}
 	for i := range 3 {
-		c := add(Call(id, fmt.Sprint("call ", i)), "latency_ms")
-		c.Set(runlog.ProviderCalls.Column("success"), runlog.BoolValue(true))
-		for _, column := range []string{"stage", "operation", "provider", "model_id"} {
-			c.Set(runlog.ProviderCalls.Column(column), runlog.TextValue("the "+column))
-		}
-		c.Set(runlog.ProviderCalls.Column("input_tokens"), runlog.IntValue(100))
-		c.Set(runlog.ProviderCalls.Column("output_tokens"), runlog.IntValue(200))
-		b.Add(c)
+		add(runlog.NewFact(runlog.ProviderCalls, storyTime(n, 1), true, id, call(i)), "latency_ms", map[string]runlog.Value{
+			"success": runlog.BoolValue(true), "stage": stage(i), "operation": runlog.KeyValue("chat"),
+			"provider": runlog.KeyValue("openai"), "model_id": runlog.KeyValue("gpt-4o-mini"),
+			"input_tokens": runlog.IntValue(100), "output_tokens": runlog.IntValue(200),
+		})
 	}
 }

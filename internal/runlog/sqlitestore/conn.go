@@ -91,13 +91,8 @@ type stmt struct {
 	driver.Stmt
 }
 
-// exec returns the id of the row that it inserted.
-func (s stmt) exec(args []driver.NamedValue) (int64, error) {
-	res, err := s.Stmt.(driver.StmtExecContext).ExecContext(background, args)
-	if err != nil {
-		return 0, err
-	}
-	return res.LastInsertId()
+func (s stmt) exec(args []driver.NamedValue) (driver.Result, error) {
+	return s.Stmt.(driver.StmtExecContext).ExecContext(background, args)
 }
 
 // change executes a statement once and returns how many rows it changed.

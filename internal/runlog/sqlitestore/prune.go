@@ -49,6 +49,7 @@ func (s *Store) Prune(ctx context.Context, r runlog.Retention, now time.Time) (r
 		return p, explain("prune", s.path, err)
 	}
 	if len(rows) > 0 {
+		s.recent.forget()
 		// Even the last step of deleting leaves pages to give back.
 		return runlog.Pruned{Rows: rows, More: true}, nil
 	}

@@ -19,6 +19,7 @@ type Store struct {
 	conn       conn
 	statements map[*runlog.Table]*statements
 	args       args
+	recent     *recent
 	// lock is taken by who writes; a channel, because waiting for it must end with the context.
 	lock   chan struct{}
 	closed bool
@@ -37,7 +38,7 @@ func Open(path string, opts ...Option) (*Store, error) {
 	if err != nil {
 		return nil, explain("open", path, err)
 	}
-	s := &Store{path: path, conn: c, statements: map[*runlog.Table]*statements{}, lock: make(chan struct{}, 1)}
+	s := &Store{path: path, conn: c, statements: map[*runlog.Table]*statements{}, recent: newRecent(), lock: make(chan struct{}, 1)}
 	if err := s.setUp(newOptions(opts)); err != nil {
 		return nil, errors.Join(explain("open", path, err), s.shut())
 	}
@@ -148,7 +149,18 @@ func (s *Store) writeParts(ctx context.Context, b *runlog.Batch, res *runlog.Res
 // transact writes a batch whole or not at all.
 func (s *Store) transact(ctx context.Context, b *runlog.Batch, res *runlog.Result) error {
 	w := writer{Store: s, rows: map[*runlog.Table]int64{}}
-	if err := s.conn.transaction(func() error { return w.write(ctx, b) }); err != nil {
+	defer s.args.release()
+	err := s.conn.transaction(func() error {
+		// Under the lock, so nobody writes between the look and what follows from it.
+		version, err := s.conn.number("PRAGMA data_version")
+		if err != nil {
+			return err
+		}
+		s.recent.at(version)
+		return w.write(ctx, b)
+	})
+	if err != nil {
+		s.recent.forget() // what was not committed
 		return err
 	}
 	for table, n := range w.rows {

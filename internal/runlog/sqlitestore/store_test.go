@@ -324,12 +324,20 @@ func TestARowOfNoRunIsSetAsideByItself(t *testing.T) {
 	assert.Len(t, query(t, path, "SELECT * FROM runs"), 1)
 }
 
+// damage is done by somebody else: what a store wrote itself it remembers.
+func damage(t *testing.T, path, sql string) {
+	other, err := openConn(path)
+	require.NoError(t, err)
+	defer other.Close()
+	require.NoError(t, other.exec(sql))
+}
+
 func TestADamagedRowDoesNotBlockOthers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "runlog.db")
 	s := open(t, path)
 	defer s.Close()
 	write(t, s, run("run-1", 0))
-	require.NoError(t, s.conn.exec("UPDATE runs_data SET merge = x'ff' WHERE id > 0"))
+	damage(t, path, "UPDATE runs_data SET merge = x'ff' WHERE id > 0")
 	res := write(t, s, run("run-1", 1), run("run-2", 1))
 	require.Len(t, res.Rejected, 1)
 	require.ErrorIs(t, res.Rejected[0].Err, errDamaged)

@@ -99,3 +99,10 @@ SELECT pipeline_name, name AS stage, count(*) AS attempts, sum(status IN ('faile
   max(duration_ms) AS max_ms
 FROM s
 GROUP BY pipeline_name, name;
+
+-- For programs that follow the log.
+CREATE VIEW runs_changed AS
+SELECT run_id, status, coalesce(updated_at, 0) AS changed,
+  strftime('%Y-%m-%dT%H:%M:%S', updated_at / 1000000, 'unixepoch') || printf('.%06dZ', updated_at % 1000000) AS updated_at
+FROM runs_data
+WHERE id <> 0;

@@ -30,109 +30,144 @@ func (w *writer) write(ctx context.Context, b *runlog.Batch) error {
 }
 
 func (w *writer) writeRun(run *runlog.Run) error {
-	number, isNew := int64(0), false
+	known := &knownRun{} // of what belongs to no run, nothing
 	if run.Row != nil {
-		var err error
-		if number, isNew, err = w.joinRun(run.ID, run.Row); err != nil {
+		if k := w.recent.take(run.ID); k != nil {
+			known = k
+		}
+		if err := w.joinRun(run.ID, run.Row, known); err != nil {
 			return err
 		}
 	}
 	for _, g := range run.Groups {
-		if err := w.joinGroup(w.statements[g.Table], run.ID, number, isNew, g); err != nil {
+		if err := w.joinGroup(w.statements[g.Table], run.ID, known, g); err != nil {
 			return err
 		}
+	}
+	if run.Row != nil {
+		w.recent.put(run.ID, known)
 	}
 	return nil
 }
 
-// joinRun writes a run's row and returns its number, and whether the run was new: then nothing is below it.
-func (w *writer) joinRun(runID string, row *runlog.Row) (number int64, isNew bool, err error) {
-	var old *runlog.Row
+// joinRun writes a run's row, and makes known what is stored of the run then.
+func (w *writer) joinRun(runID string, row *runlog.Row, known *knownRun) error {
 	s := w.statements[runlog.Runs]
-	w.args.reset()
-	w.args.add(runID)
-	err = s.read.query(w.args, func(cells []driver.Value) (err error) {
-		number, _ = cells[len(cells)-1].(int64)
-		old, err = loadRow(runlog.Runs, runID, cells)
-		return err
-	})
-	if err != nil {
-		return 0, false, err
-	}
-	if old == nil {
-		w.args.reset()
-		w.args.addRow(row, 0)
-		w.rows[runlog.Runs]++
-		number, err = s.insert.exec(w.args)
-		return number, true, err
-	}
-	joined := old.Clone()
-	w.conflicts += joined.Join(row)
-	if joined.Equal(old) {
-		return number, false, nil
-	}
-	w.args.reset()
-	w.args.addRow(joined, 0)
-	w.args.add(number)
-	w.rows[runlog.Runs]++
-	_, err = s.update.exec(w.args)
-	return number, false, err
-}
-
-// joinGroup writes the rows of a group.
-func (w *writer) joinGroup(s *statements, runID string, number int64, isNew bool, g *runlog.Group) error {
-	if isNew {
-		return w.insert(s, number, g.Rows)
-	}
-	// A group shows log facts or span facts, never both, so what is stored decides with what comes.
-	stored := &runlog.Group{Table: g.Table, Key: g.Key}
-	var before []*runlog.Row
-	w.args.reset()
-	for _, column := range g.Table.GroupColumns() {
-		w.args.addCell(g.Rows[0], column, number)
-	}
-	err := s.read.query(w.args, func(cells []driver.Value) error {
-		row, err := loadRow(g.Table, runID, cells)
-		if err != nil {
+	if known.row == nil {
+		added, err := w.addRun(s, row, known)
+		if err != nil || added {
 			return err
 		}
-		before = append(before, row)
-		stored.Add(row.Clone())
+		if err := w.readRun(s, runID, known); err != nil {
+			return err
+		}
+	}
+	joined := known.row.Clone()
+	w.conflicts += joined.Join(row)
+	if joined.Equal(known.row) {
 		return nil
-	})
+	}
+	w.args.reset()
+	update, err := s.update(w.args.addChanges(joined, known.row))
 	if err != nil {
 		return err
 	}
-	for _, row := range g.Rows {
-		w.conflicts += stored.Add(row)
+	w.args.add(known.number)
+	known.row = joined
+	w.rows[runlog.Runs]++
+	_, err = update.exec(w.args)
+	return err
+}
+
+// addRun adds a run that nothing is stored of. If something is, it does nothing.
+func (w *writer) addRun(s *statements, row *runlog.Row, known *knownRun) (added bool, err error) {
+	res, err := w.insert(s, row, 0)
+	if err != nil {
+		return false, err
 	}
-	gone, changed := diff(before, stored.Rows)
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return false, err
+	}
+	if known.number, err = res.LastInsertId(); err != nil {
+		return false, err
+	}
+	known.row, known.whole = row, true
+	w.rows[runlog.Runs]++
+	return true, nil
+}
+
+func (w *writer) readRun(s *statements, runID string, known *knownRun) error {
+	w.args.reset()
+	w.args.add(runID)
+	return s.read.query(w.args, func(cells []driver.Value) (err error) {
+		known.number, _ = cells[len(cells)-1].(int64)
+		known.row, err = loadRow(runlog.Runs, runID, cells)
+		return err
+	})
+}
+
+// joinGroup writes the rows of a group, and makes them known.
+func (w *writer) joinGroup(s *statements, runID string, known *knownRun, g *runlog.Group) error {
+	key := groupKey{g.Table, g.Key}
+	before, ok := known.groups[key]
+	if !ok && !known.whole {
+		var err error
+		if before, err = w.readGroup(s, runID, known.number, g); err != nil {
+			return err
+		}
+	}
+	after, gone, changed := g.Rows, []*runlog.Row(nil), g.Rows
+	if len(before) > 0 {
+		// A group shows log facts or span facts, never both, so what is stored decides with what comes.
+		stored := &runlog.Group{Table: g.Table, Key: g.Key}
+		for _, row := range before {
+			stored.Add(row.Clone())
+		}
+		for _, row := range g.Rows {
+			w.conflicts += stored.Add(row)
+		}
+		after = stored.Rows
+		gone, changed = diff(before, after)
+	}
 	for _, row := range gone {
 		w.args.reset()
-		for i, c := range g.Table.Columns {
-			if c.Merge == runlog.Key {
-				w.args.addCell(row, i, number)
-			}
-		}
+		w.args.addKey(row, len(keyColumns(g.Table)), known.number)
 		if _, err := s.remove.exec(w.args); err != nil {
 			return err
 		}
 	}
-	return w.insert(s, number, changed)
-}
-
-func (w *writer) insert(s *statements, number int64, rows []*runlog.Row) error {
-	for _, row := range rows {
-		w.args.reset()
-		w.args.addRow(row, number)
-		if _, err := s.insert.exec(w.args); err != nil {
+	for _, row := range changed {
+		if _, err := w.insert(s, row, known.number); err != nil {
 			return err
 		}
 	}
-	if len(rows) > 0 {
-		w.rows[s.table] += int64(len(rows))
+	if len(changed) > 0 {
+		w.rows[g.Table] += int64(len(changed))
 	}
+	known.setGroup(key, after)
 	return nil
+}
+
+func (w *writer) readGroup(s *statements, runID string, number int64, g *runlog.Group) (rows []*runlog.Row, err error) {
+	w.args.reset()
+	w.args.addKey(g.Rows[0], len(g.Table.GroupColumns()), number)
+	err = s.read.query(w.args, func(cells []driver.Value) error {
+		row, err := loadRow(g.Table, runID, cells)
+		if err == nil {
+			rows = append(rows, row)
+		}
+		return err
+	})
+	return rows, err
+}
+
+func (w *writer) insert(s *statements, row *runlog.Row, number int64) (driver.Result, error) {
+	w.args.reset()
+	insert, err := s.insert(w.args.addRow(row, number))
+	if err != nil {
+		return nil, err
+	}
+	return insert.exec(w.args)
 }
 
 // diff says which rows of before are gone in after, and which of after are new or changed. Both are sorted.

@@ -48,7 +48,7 @@ CREATE INDEX runs_failed ON runs_data
   (strftime('%Y-%m-%dT%H:%M:%S', started_at / 1000000, 'unixepoch') || printf('.%06dZ', started_at % 1000000))
   WHERE status = 'failed' OR status = 'abandoned';
 
--- "What is oldest". Records without a time are.
+-- "What is oldest", "what changed since". Records without a time are the oldest.
 CREATE INDEX runs_updated_at ON runs_data (coalesce(updated_at, 0));
 
 -- The same of what belongs to no run.
@@ -57,9 +57,6 @@ CREATE INDEX tool_calls_loose ON tool_calls_data (coalesce(ended_at, started_at,
 CREATE INDEX events_loose ON events_data (coalesce(time, 0)) WHERE run = 0;
 CREATE INDEX breaker_transitions_at ON breaker_transitions_data (coalesce(at, 0));
 
--- "What changed since", again as the view shows it; the transitions of a run's trace; the runs of a user or a session.
-CREATE INDEX runs_changed ON runs_data
-  (strftime('%Y-%m-%dT%H:%M:%S', updated_at / 1000000, 'unixepoch') || printf('.%06dZ', updated_at % 1000000), run_id);
-CREATE INDEX breaker_transitions_trace ON breaker_transitions_data (trace_id) WHERE trace_id IS NOT NULL;
+-- The runs of a user, the transitions of a run's trace.
 CREATE INDEX runs_user ON runs_data (user_id) WHERE user_id IS NOT NULL;
-CREATE INDEX runs_session ON runs_data (session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX breaker_transitions_trace ON breaker_transitions_data (trace_id) WHERE trace_id IS NOT NULL;

@@ -6,16 +6,11 @@ CREATE INDEX events_loose ON events_data (coalesce(time, 0)) WHERE run = 0;
 
 CREATE INDEX provider_calls_loose ON provider_calls_data (coalesce(ended_at, started_at, 0)) WHERE run = 0;
 
-CREATE INDEX runs_changed ON runs_data
-  (strftime('%Y-%m-%dT%H:%M:%S', updated_at / 1000000, 'unixepoch') || printf('.%06dZ', updated_at % 1000000), run_id);
-
 CREATE INDEX runs_failed ON runs_data
   (strftime('%Y-%m-%dT%H:%M:%S', started_at / 1000000, 'unixepoch') || printf('.%06dZ', started_at % 1000000))
   WHERE status = 'failed' OR status = 'abandoned';
 
 CREATE INDEX runs_parent ON runs_data (parent_run_id) WHERE parent_run_id IS NOT NULL;
-
-CREATE INDEX runs_session ON runs_data (session_id) WHERE session_id IS NOT NULL;
 
 CREATE INDEX runs_started_at ON runs_data
   (strftime('%Y-%m-%dT%H:%M:%S', started_at / 1000000, 'unixepoch') || printf('.%06dZ', started_at % 1000000));
@@ -303,6 +298,12 @@ SELECT d.run_id AS run_id,
   strftime('%Y-%m-%dT%H:%M:%S', d.updated_at / 1000000, 'unixepoch') || printf('.%06dZ', d.updated_at % 1000000) AS updated_at
 FROM runs_data d
 WHERE d.id <> 0;
+
+CREATE VIEW runs_changed AS
+SELECT run_id, status, coalesce(updated_at, 0) AS changed,
+  strftime('%Y-%m-%dT%H:%M:%S', updated_at / 1000000, 'unixepoch') || printf('.%06dZ', updated_at % 1000000) AS updated_at
+FROM runs_data
+WHERE id <> 0;
 
 CREATE VIEW stage_latency AS
 WITH s AS (
