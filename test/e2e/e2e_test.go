@@ -35,10 +35,14 @@ func start(t *testing.T, dir, overrides string) *testbed.Collector {
 	if _, err := os.Stat(binary); err != nil {
 		t.Fatalf("%s is missing: run make build", binary)
 	}
-	c, err := testbed.Start(t.Context(), testbed.Options{Binary: binary, Config: defaultConfig, Dir: dir, Overrides: overrides})
+	c, err := testbed.Start(t.Context(), options(dir, overrides))
 	require.NoError(t, err)
 	t.Cleanup(c.Kill)
 	return c
+}
+
+func options(dir, overrides string) testbed.Options {
+	return testbed.Options{Binary: binary, Config: defaultConfig, Dir: dir, Overrides: overrides}
 }
 
 func settled(t *testing.T, c *testbed.Collector) {

@@ -12,20 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stageflow/otelcol-stageflow/internal/runlog"
+	"github.com/stageflow/otelcol-stageflow/internal/runlog/runlogtest"
 )
 
-// smallDisk mounts a file system of its own size.
-func smallDisk(t *testing.T, size string) string {
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
-		t.Skipf("a file system cannot be mounted here: %v", err)
-	}
-	t.Cleanup(func() { assert.NoError(t, syscall.Unmount(dir, 0)) })
-	return dir
-}
-
 func TestAFullDiskRecovers(t *testing.T) {
-	dir := smallDisk(t, "2m")
+	dir := runlogtest.SmallDisk(t, "2m")
 	path := filepath.Join(dir, "runlog.db")
 	s := open(t, path)
 	defer s.Close()
@@ -53,7 +44,7 @@ func TestAFullDiskRecovers(t *testing.T) {
 }
 
 func TestAReadOnlyDisk(t *testing.T) {
-	dir := smallDisk(t, "20m")
+	dir := runlogtest.SmallDisk(t, "20m")
 	path := filepath.Join(dir, "runlog.db")
 	require.NoError(t, open(t, path).Close())
 	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, "size=20m"))
