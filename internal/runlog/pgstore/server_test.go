@@ -122,6 +122,19 @@ func TestOneRoundTrip(t *testing.T) {
 		b.Add(r)
 	}
 	assert.Equal(t, 2, transactions(other, late), "tried, read, tried again")
+
+	from := func(first int, part func(*runlog.Batch, int)) func(*runlog.Batch, int) {
+		return func(b *runlog.Batch, n int) { part(b, first+n) }
+	}
+	for i, want := range []int{2, 1, 1} {
+		first := 1000 * (i + 1)
+		assert.Equal(t, 1, transactions(s, from(first, runlogtest.Started)))
+		assert.Equal(t, want, transactions(other, from(first, runlogtest.Ended)), "in vain once; then it reads what the other collector told of these runs")
+	}
+	for _, first := range []int{5000, 6000} {
+		assert.Equal(t, 1, transactions(other, from(first, runlogtest.Ended)), "new to all")
+		assert.False(t, other.foresight.spans.Load(), "does not read any more")
+	}
 }
 
 // Nothing may stay in a session: PgBouncer gives each transaction another.

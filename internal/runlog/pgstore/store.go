@@ -42,6 +42,7 @@ type Store struct {
 	schema     string
 	statements []*statements // as runlog.Tables
 	cache      cache
+	foresight  foresight
 	excess     excess
 	closed     atomic.Bool
 }

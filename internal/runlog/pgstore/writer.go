@@ -46,13 +46,9 @@ type item struct {
 
 func (w *writer) write(ctx context.Context, b *runlog.Batch) error {
 	tables := w.items(b)
-	for _, items := range tables {
-		for _, it := range items {
-			it.key = hashKey(it.fact)
-			if !replaceable(it.fact.Table()) || !it.fact.FromSpan() { // what is from a span takes any place
-				it.base = w.cache.get(it.key, it.fact)
-			}
-		}
+	unknown, err := w.recall(ctx, tables)
+	if err != nil {
+		return err
 	}
 	for try := range maxTries {
 		if try > 0 {
@@ -67,11 +63,43 @@ func (w *writer) write(ctx context.Context, b *runlog.Batch) error {
 		if err := w.again(ctx, func() error { return w.send(ctx, tables) }); err != nil {
 			return err
 		}
+		if try == 0 {
+			w.foresight.learn(unknown, func(it *item) bool { return !it.took })
+		}
 		if !left(tables) {
 			return nil
 		}
 	}
 	return errBusy
+}
+
+// recall gives each row its base: what is remembered, or read when it is probably there. It returns those that are tried
+// without.
+func (w *writer) recall(ctx context.Context, tables [][]*item) (unknown [][]*item, err error) {
+	unknown, expected := make([][]*item, len(tables)), make([][]*item, len(tables))
+	for i, items := range tables {
+		for _, it := range items {
+			it.key = hashKey(it.fact)
+			if replaceable(it.fact.Table()) && it.fact.FromSpan() {
+				continue // what is from a span takes any place
+			}
+			switch it.base = w.cache.get(it.key, it.fact); {
+			case it.base.row != nil:
+			case w.foresight.expects(it):
+				expected[i] = append(expected[i], it)
+			default:
+				unknown[i] = append(unknown[i], it)
+			}
+		}
+	}
+	if !left(expected) {
+		return unknown, nil
+	}
+	if err := w.again(ctx, func() error { return w.read(ctx, expected) }); err != nil {
+		return nil, err
+	}
+	w.foresight.learn(expected, func(it *item) bool { return it.base.row != nil })
+	return unknown, nil
 }
 
 // items are the rows of a batch by table, as in runlog.Tables. All writers send rows in the same order, so that they

@@ -150,7 +150,7 @@ CREATE INDEX runs_failed ON runs_data (started_at) WHERE status = 'failed' OR st
 -- The children of a run.
 CREATE INDEX runs_parent ON runs_data (parent_run_id) WHERE parent_run_id IS NOT NULL;
 
--- "What is oldest". Records without a time are.
+-- "What is oldest", "what changed since". Records without a time are the oldest.
 CREATE INDEX runs_updated_at ON runs_data (coalesce(updated_at, '1970-01-01 00:00:00+00'::timestamptz));
 
 -- The same of what belongs to no run.
@@ -162,10 +162,6 @@ CREATE INDEX events_loose ON events_data (coalesce("time", '1970-01-01 00:00:00+
 CREATE INDEX breaker_transitions_at ON breaker_transitions_data
   (coalesce("at", '1970-01-01 00:00:00+00'::timestamptz));
 
--- "What changed last", for those who follow; the run breaks ties.
-CREATE INDEX runs_changed ON runs_data (updated_at, run_id);
-
--- The runs of a user or a session, the transitions of breakers within a trace.
+-- The runs of a user, the transitions of breakers within a trace.
 CREATE INDEX runs_user ON runs_data (user_id) WHERE user_id IS NOT NULL;
-CREATE INDEX runs_session ON runs_data (session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX breaker_transitions_trace ON breaker_transitions_data (trace_id) WHERE trace_id IS NOT NULL;
