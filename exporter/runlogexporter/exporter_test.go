@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/consumer/consumererror"
@@ -48,12 +47,25 @@ type pair struct {
 
 func newPair(t *testing.T, host component.Host, change func(*Config)) pair {
 	t.Helper()
+	return newPairOf(t, exportertest.NewNopSettings(metadata.Type), host, change)
+}
+
+// newPairSeen is a pair that a witness sees.
+func newPairSeen(t *testing.T, seen *witness, change func(*Config)) pair {
+	t.Helper()
+	set := exportertest.NewNopSettings(metadata.Type)
+	set.Logger = seen.logger
+	return newPairOf(t, set, seen, change)
+}
+
+func newPairOf(t *testing.T, set exporter.Settings, host component.Host, change func(*Config)) pair {
+	t.Helper()
 	cfg := NewDefaultConfig()
 	cfg.SQLite.Path = filepath.Join(t.TempDir(), "data", "runlog.db")
 	if change != nil {
 		change(cfg)
 	}
-	f, set := NewFactory(), exportertest.NewNopSettings(metadata.Type)
+	f := NewFactory()
 	logs, err := f.CreateLogs(ctx, set, cfg)
 	require.NoError(t, err)
 	traces, err := f.CreateTraces(ctx, set, cfg)
@@ -215,7 +227,7 @@ func TestWhatTheStoreAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, err := newWriter(NewDefaultConfig(), exportertest.NewNopSettings(metadata.Type))
 			require.NoError(t, err)
-			w.store = tt.store
+			w.store = &opening{store: tt.store}
 			err = w.writeLogs(ctx, started(t))
 			if tt.err == "" {
 				require.NoError(t, err)
@@ -228,36 +240,14 @@ func TestWhatTheStoreAnswers(t *testing.T) {
 	}
 }
 
-// statusHost remembers what components report.
-type statusHost struct {
-	component.Host
-	seen *[]componentstatus.Status
-}
-
-func (h statusHost) Report(e *componentstatus.Event) { *h.seen = append(*h.seen, e.Status()) }
-
-func TestHealth(t *testing.T) {
-	w, err := newWriter(NewDefaultConfig(), exportertest.NewNopSettings(metadata.Type))
-	require.NoError(t, err)
-	var seen []componentstatus.Status
-	w.host = statusHost{componenttest.NewNopHost(), &seen}
-	full := errors.New("disk full")
-	for _, answer := range []error{nil, full, full, nil, nil} {
-		w.store = fakeStore{err: answer}
-		require.ErrorIs(t, w.writeLogs(ctx, started(t)), answer)
-	}
-	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, seen)
-	require.NoError(t, w.Shutdown(ctx))
-}
-
 func TestTelemetry(t *testing.T) {
 	tel := componenttest.NewTelemetry()
 	w, err := newWriter(NewDefaultConfig(), metadatatest.NewSettings(tel))
 	require.NoError(t, err)
-	w.store = fakeStore{res: runlog.Result{
+	w.store = &opening{store: fakeStore{res: runlog.Result{
 		Rows: map[string]int64{"runs": 1, "stages": 2}, Conflicts: 3,
 		Rejected: []runlog.Rejection{{Table: "provider_calls", RunID: "r1", Key: "c1", Err: errors.New("too big")}},
-	}}
+	}}}
 	require.NoError(t, w.writeLogs(ctx, plog.NewLogs()), "nothing of ours: no write")
 	require.NoError(t, w.writeTraces(ctx, completed(t)))
 

@@ -75,9 +75,9 @@ func TestPostgresRightsInTheReadme(t *testing.T) {
 	require.NoError(t, w.Start(ctx, nil))
 	w.stopUpkeep() // a round is made by hand
 	require.NoError(t, w.writeLogs(ctx, started(t)))
-	w.prune(ctx) // it is of 1970
+	w.round(ctx) // it is of 1970
 	require.NoError(t, w.writeLogs(ctx, logOf(t, semconv.EventRunStarted, int(time.Now().Unix()), attrs{semconv.RunIDKey: "today"})))
-	w.measure(ctx)
+	w.round(ctx)
 	require.NotNil(t, w.retained.Load())
 	assert.Less(t, w.retained.Load().age, time.Hour)
 	require.NoError(t, w.Shutdown(ctx))

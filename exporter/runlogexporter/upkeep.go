@@ -34,9 +34,7 @@ func (w *writer) startUpkeep() {
 		ticker := time.NewTicker(upkeepInterval)
 		defer ticker.Stop()
 		for {
-			// In this order, so that what is told is what the retention left.
-			w.prune(ctx)
-			w.measure(ctx)
+			w.round(ctx)
 			select {
 			case <-ticker.C:
 			case <-ctx.Done():
@@ -54,11 +52,20 @@ func (w *writer) stopUpkeep() {
 	}
 }
 
+// round prunes and measures, in this order, so that what is told is what the retention left. It opens the store when it
+// must; why that failed has been told then. Unlike a write it has all the time that a long migration may need.
+func (w *writer) round(ctx context.Context) {
+	if store, err := w.store.get(ctx); err == nil {
+		w.prune(ctx, store)
+		w.measure(ctx, store)
+	}
+}
+
 // prune does all there is to do now. What fails is tried again after the interval: nothing waits for it.
-func (w *writer) prune(ctx context.Context) {
+func (w *writer) prune(ctx context.Context, store runlog.Store) {
 	r := runlog.Retention{MaxAge: w.config.Retention.MaxAge, MaxBytes: w.config.Retention.MaxBytes}
 	for {
-		p, err := w.store.Prune(ctx, r, time.Now())
+		p, err := store.Prune(ctx, r, time.Now())
 		for table, n := range p.Rows {
 			w.telemetry.ExporterRunlogPrunedRows.Add(context.WithoutCancel(ctx), n, tableAttribute(table))
 		}
@@ -76,8 +83,8 @@ func (w *writer) prune(ctx context.Context) {
 
 // measure finds out what is kept. Where that fails nothing is told until it succeeds: the last figures would look like
 // those of a store that is well.
-func (w *writer) measure(ctx context.Context) {
-	found, err := w.store.Retained(ctx)
+func (w *writer) measure(ctx context.Context, store runlog.Store) {
+	found, err := store.Retained(ctx)
 	if err != nil {
 		w.retained.Store(nil)
 		if !errors.Is(err, context.Canceled) {

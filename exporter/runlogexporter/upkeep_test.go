@@ -84,7 +84,7 @@ func TestUpkeepPrunes(t *testing.T) {
 			},
 			errs: []error{nil, nil, nil, errors.New("locked"), nil},
 		}
-		w.store = store
+		w.store = &opening{store: store}
 		w.startUpkeep()
 		synctest.Wait()
 		prunes, measures := store.seen()
@@ -128,7 +128,7 @@ func TestUpkeepMeasures(t *testing.T) {
 			{Bytes: 8192, Oldest: begin.Add(-time.Hour)},
 			{Bytes: 8192, Oldest: begin.Add(time.Hour)},
 		}}
-		w.store = store
+		w.store = &opening{store: store}
 		tells := func(bytes int64, age ...float64) {
 			t.Helper()
 			noTime := metricdatatest.IgnoreTimestamp()
@@ -197,11 +197,10 @@ func TestUpkeepOfAStore(t *testing.T) {
 	require.NoError(t, w.writeLogs(ctx, started(t)))
 	require.NoError(t, w.writeLogs(ctx, logOf(t, semconv.EventRunStarted, int(time.Now().Unix()), attrs{semconv.RunIDKey: "today"})))
 	w.stopUpkeep() // rounds are made by hand
-	w.measure(ctx)
+	w.round(ctx)
 	assert.Greater(t, w.retained.Load().age, 50*365*24*time.Hour, "of 1970")
 	w.config.Retention.MaxAge = time.Hour
-	w.prune(ctx)
-	w.measure(ctx)
+	w.round(ctx)
 	assert.Empty(t, p.status(t, "r1"), "of 1970")
 	assert.Equal(t, "running", p.status(t, "today"))
 	assert.Less(t, w.retained.Load().age, time.Hour)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -23,7 +22,6 @@ import (
 
 	"github.com/stageflow/otelcol-stageflow/exporter/runlogexporter/internal/metadata"
 	"github.com/stageflow/otelcol-stageflow/internal/runlog"
-	"github.com/stageflow/otelcol-stageflow/internal/runlog/sqlitestore"
 )
 
 // writer is what all pipelines of one component id share: the store and what is told of it.
@@ -32,17 +30,15 @@ type writer struct {
 	logs      logReader
 	logger    *zap.Logger
 	telemetry *metadata.TelemetryBuilder
-	store     runlog.Store
+	// store is nil until Start.
+	store  *opening
+	health *health
 
 	// stop ends the goroutine of the upkeep, which upkeep waits for.
 	stop   context.CancelFunc
 	upkeep sync.WaitGroup
 	// retained is the last measurement of the store; nil before the first and after one that failed.
 	retained atomic.Pointer[retained]
-
-	host component.Host
-	// failing is what was last reported of the store's health.
-	failing atomic.Bool
 }
 
 func newWriter(cfg *Config, set exporter.Settings) (*writer, error) {
@@ -50,7 +46,7 @@ func newWriter(cfg *Config, set exporter.Settings) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{config: cfg, logs: logReader{storeEvents: cfg.StoreEvents}, logger: set.Logger, telemetry: telemetry}
+	w := &writer{config: cfg, logs: logReader{storeEvents: cfg.StoreEvents}, logger: set.Logger, telemetry: telemetry, health: newHealth(set.Logger)}
 	if err := w.registerRetained(); err != nil {
 		telemetry.Shutdown()
 		return nil, err
@@ -58,23 +54,16 @@ func newWriter(cfg *Config, set exporter.Settings) (*writer, error) {
 	return w, nil
 }
 
-// Start opens the store and begins its upkeep.
+// Start opens the store, or leaves that to writes and upkeep while its server is away, and begins the upkeep.
 func (w *writer) Start(ctx context.Context, host component.Host) error {
-	w.host = host
-	store, err := openStore(ctx, w.config)
+	w.health.host = host
+	store, err := startOpening(ctx, w.config, w.health)
 	if err != nil {
 		return err
 	}
 	w.store = store
 	w.startUpkeep()
 	return nil
-}
-
-func openStore(ctx context.Context, c *Config) (runlog.Store, error) {
-	if c.Store == StorePostgres {
-		return c.Postgres.open(ctx)
-	}
-	return sqlitestore.Open(c.SQLite.Path, sqlitestore.WithSynchronous(c.SQLite.Synchronous))
 }
 
 // Shutdown closes the store; there is none when Start failed or never came.
@@ -84,7 +73,7 @@ func (w *writer) Shutdown(context.Context) error {
 	if w.store == nil {
 		return nil
 	}
-	return w.store.Close()
+	return w.store.close()
 }
 
 func (w *writer) writeLogs(ctx context.Context, logs plog.Logs) error {
@@ -101,7 +90,7 @@ func (w *writer) write(ctx context.Context, batch *runlog.Batch) error {
 		return nil // nothing of ours in it
 	}
 	begin := time.Now()
-	res, err := w.store.Write(ctx, batch)
+	res, err := w.put(ctx, batch)
 	// What is told of a write must be told even when its time was up.
 	ctx = context.WithoutCancel(ctx)
 	w.telemetry.ExporterRunlogWriteDuration.Record(ctx, time.Since(begin).Seconds())
@@ -109,7 +98,6 @@ func (w *writer) write(ctx context.Context, batch *runlog.Batch) error {
 	for table, n := range res.Rows {
 		w.telemetry.ExporterRunlogWrittenRows.Add(ctx, n, tableAttribute(table))
 	}
-	w.reportHealth(err)
 	if err != nil {
 		return err // the rest is told when the batch is through, not at every try
 	}
@@ -127,6 +115,17 @@ func (w *writer) write(ctx context.Context, batch *runlog.Batch) error {
 	return nil
 }
 
+// put writes a batch to the store, and tells how that went.
+func (w *writer) put(ctx context.Context, batch *runlog.Batch) (runlog.Result, error) {
+	store, err := w.store.get(ctx)
+	if err != nil {
+		return runlog.Result{}, err // told by who tried to open it
+	}
+	res, err := store.Write(ctx, batch)
+	w.health.tell(err)
+	return res, err
+}
+
 // rowsOf counts the rows of a batch.
 func rowsOf(b *runlog.Batch) (n int64) {
 	for _, run := range b.Runs {
@@ -138,17 +137,6 @@ func rowsOf(b *runlog.Batch) (n int64) {
 		}
 	}
 	return n
-}
-
-// reportHealth tells the collector when the store begins to fail and when it is well again.
-func (w *writer) reportHealth(err error) {
-	if failing := err != nil; w.failing.Swap(failing) != failing {
-		event := componentstatus.NewEvent(componentstatus.StatusOK)
-		if failing {
-			event = componentstatus.NewRecoverableErrorEvent(err)
-		}
-		componentstatus.ReportStatus(w.host, event)
-	}
 }
 
 func tableAttribute(table string) metric.MeasurementOption {

@@ -4,9 +4,14 @@
 package pgstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"net"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -50,6 +55,73 @@ func isCollision(err error) bool {
 	return false
 }
 
+// Transient tells errors of Open that may go by themselves: nobody answers, or who answers says that it is only so for
+// now. Of several hosts, or addresses of one, one that says so is enough; that another does not answer counts less than
+// what one refuses.
+func Transient(err error) bool {
+	var away, refused bool
+	for _, e := range branches(err) {
+		switch {
+		case isForNow(e):
+			return true
+		case code(e) != "":
+			refused = true
+		case isAway(e):
+			away = true
+		}
+	}
+	return away && !refused
+}
+
+// branches are the errors that an error joins, one per try to connect; itself when it joins none.
+func branches(err error) (all []error) {
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) {
+		return []error{err}
+	}
+	for _, e := range joined.Unwrap() {
+		all = append(all, branches(e)...)
+	}
+	return all
+}
+
+// forNow are the SQLSTATEs, or their classes, of servers that have no room, start, shut down or lost a connection.
+var forNow = []string{"53", "57P01", "57P02", "57P03", "08000", "08001", "08003", "08004", "08006"}
+
+// poolerForNow is what PgBouncer says, with one code for everything, when it cannot hand on a connection.
+var poolerForNow = []string{"server_login_retry", "query_wait_timeout", "no more connections allowed"}
+
+// isForNow tells what a server says that it will not say for long.
+func isForNow(err error) bool {
+	c := code(err)
+	hasCode := func(begin string) bool { return strings.HasPrefix(c, begin) }
+	isSaid := func(text string) bool { return strings.Contains(err.Error(), text) }
+	switch {
+	case isCollision(err), c == "55P03": // others are in the way
+		return true
+	case errors.Is(err, pgconn.ErrReadOnlyConnection), errors.Is(err, pgconn.ErrStandbyConnection): // not promoted yet
+		return true
+	case c == "08P01":
+		return slices.ContainsFunc(poolerForNow, isSaid)
+	}
+	return slices.ContainsFunc(forNow, hasCode)
+}
+
+// isAway tells that nothing came from a server, or no more. A connection that is forbidden here is another matter.
+func isAway(err error) bool {
+	var dns *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return false
+	case errors.As(err, &op):
+		return op.Op == "dial" || op.Op == "read" || op.Op == "write" // others are of TLS
+	case errors.As(err, &dns), pgconn.Timeout(err), errors.Is(err, context.DeadlineExceeded):
+		return true
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
 // todo says for an SQLSTATE what to do about a database that does not open.
 var todo = map[string]string{
 	"28P01": "check user and password",
@@ -76,6 +148,8 @@ func explain(cfg *pgxpool.Config, err error) error {
 		do = "upgrade, or name another schema"
 	case errors.Is(err, errEncoding):
 		do = "create one WITH ENCODING 'UTF8' TEMPLATE template0"
+	case code(err) == "" && slices.ContainsFunc(branches(err), isAway):
+		do = "see that the server runs, and that the DSN says where"
 	}
 	if do != "" {
 		do = ": " + do
@@ -93,13 +167,20 @@ func (e *openError) Error() string { return e.text }
 
 func (e *openError) Unwrap() error { return e.err }
 
-// oneLine is what the server said, or else all of the error with its white space closed up.
+// oneLine is what the server said, or else all of the error with its white space closed up. What several tries to
+// connect failed with, with TLS and without, say, is told once.
 func oneLine(err error) string {
 	var e *pgconn.PgError
 	if errors.As(err, &e) {
 		return strings.Join(strings.Fields(e.Message), " ")
 	}
-	return strings.Join(strings.Fields(err.Error()), " ")
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.Join(strings.Fields(line), " "); !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, " ")
 }
 
 // parse reads a DSN. Its error tells nothing of the text: any part of it may be the password.
