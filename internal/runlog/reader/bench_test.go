@@ -140,6 +140,7 @@ func BenchmarkQueries(b *testing.B) {
 			return err
 		}},
 		{"list of a user", func() error { _, err := r.Runs(ctx, reader.Filter{User: "user 500"}); return err }},
+		{"list of no session", func() error { _, err := r.Runs(ctx, reader.Filter{Session: "none"}); return err }},
 		{"list of nobody", func() error { _, err := r.Runs(ctx, reader.Filter{User: "nobody"}); return err }},
 		{"find", func() error { _, err := r.Find(ctx, bigID(*bigRuns / 2)[:8]); return err }},
 		{"show", func() error { _, err := r.Run(ctx, bigID(*bigRuns/2)); return err }},
