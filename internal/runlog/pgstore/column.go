@@ -133,11 +133,13 @@ func readCell(t runlog.Type, b []byte) (runlog.Value, error) {
 type array struct {
 	sqlType
 	cells []byte
+	// some tells that a cell is not NULL.
+	some bool
 }
 
 const arrayHeader = 20
 
-func (a *array) reset() { a.cells = append(a.cells[:0], make([]byte, arrayHeader)...) }
+func (a *array) reset() { a.cells, a.some = append(a.cells[:0], make([]byte, arrayHeader)...), false }
 
 // bytes is the array of so many cells. It is valid until the next reset.
 func (a *array) bytes(count int) []byte {

@@ -15,7 +15,6 @@ var binaryFormat = []int16{1}
 // encoder makes the parameters of a table's statements from rows.
 type encoder struct {
 	*statements
-	oids   []uint32
 	arrays []array
 	// size is about how many bytes there are.
 	size int
@@ -29,7 +28,6 @@ func (s *statements) encoder() *encoder {
 	}
 	e := &encoder{statements: s}
 	for _, c := range s.columns {
-		e.oids = append(e.oids, c.array)
 		e.arrays = append(e.arrays, array{sqlType: c.sqlType})
 	}
 	return e
@@ -46,26 +44,28 @@ func (e *encoder) reset() {
 func (e *encoder) add(it *item) error {
 	e.row = append(e.row[:0], e.table.Name...)
 	i := 0
-	put := func(write func([]byte) []byte) {
+	put := func(some bool, write func([]byte) []byte) {
 		a := &e.arrays[i]
+		a.some = a.some || some
 		before := len(a.cells)
 		a.cells = write(a.cells)
 		e.row = append(e.row, a.cells[before:]...)
 		i++
 	}
 	for n, c := range e.table.Columns {
-		put(func(b []byte) []byte { return appendCell(b, c.Type, it.row.Value(n)) })
+		v := it.row.Value(n)
+		put(!v.IsNull(), func(b []byte) []byte { return appendCell(b, c.Type, v) })
 	}
 	if replaceable(e.table) {
-		put(func(b []byte) []byte { return appendBool(b, it.row.FromSpan()) })
+		put(true, func(b []byte) []byte { return appendBool(b, it.row.FromSpan()) })
 	}
-	put(func(b []byte) []byte { return appendBytes(b, it.row.MergeState()) })
+	put(true, func(b []byte) []byte { return appendBytes(b, it.row.MergeState()) })
 	it.revision, it.size = int64(xxhash.Sum64(e.row)), len(e.row)
 	if it.size > maxRow {
 		return errTooLarge
 	}
-	put(func(b []byte) []byte { return appendInt(b, it.revision) })
-	put(func(b []byte) []byte {
+	put(true, func(b []byte) []byte { return appendInt(b, it.revision) })
+	put(it.base.row != nil, func(b []byte) []byte {
 		if it.base.row == nil {
 			return appendCell(b, runlog.Integer, runlog.Value{})
 		}
@@ -78,15 +78,25 @@ func (e *encoder) add(it *item) error {
 // addKey appends a row's key only.
 func (e *encoder) addKey(r *runlog.Row) {
 	for i := range e.keys {
-		e.arrays[i].cells = appendCell(e.arrays[i].cells, e.table.Columns[i].Type, r.Value(i))
+		e.arrays[i].cells, e.arrays[i].some = appendCell(e.arrays[i].cells, e.table.Columns[i].Type, r.Value(i)), true
 	}
 }
 
-// values are the parameters for so many rows, valid until the next reset.
-func (e *encoder) values(count int) [][]byte {
-	out := make([][]byte, len(e.arrays))
+// parameters are the columns of so many rows in which any has a value, valid until the next reset.
+type parameters struct {
+	columns []column
+	oids    []uint32
+	values  [][]byte
+}
+
+func (e *encoder) parameters(rows int) (p parameters) {
 	for i := range e.arrays {
-		out[i] = e.arrays[i].bytes(count)
+		if !e.arrays[i].some {
+			continue
+		}
+		p.columns = append(p.columns, e.columns[i])
+		p.oids = append(p.oids, e.columns[i].array)
+		p.values = append(p.values, e.arrays[i].bytes(rows))
 	}
-	return out
+	return p
 }

@@ -17,8 +17,8 @@ type statements struct {
 	columns []column
 	// keys is how many columns the key has; they stand first.
 	keys int
-	// write takes all columns and answers the revisions of the rows that it took.
-	write string
+	// into and conflict are the ends of the statement that writes, see write.
+	into, conflict string
 	// read takes keys and answers all columns but the last.
 	read string
 	// encoders are kept for their memory.
@@ -45,18 +45,27 @@ func newStatements(schema string, t *runlog.Table) *statements {
 		takes = fmt.Sprintf("%s OR (excluded.%[2]s AND NOT t.%[2]s)", takes, spanColumn)
 	}
 	table := quote(schema) + "." + quote(dataTable(t))
-	s.write = fmt.Sprintf(
-		"INSERT INTO %s AS t (%s) SELECT * FROM unnest(%s) ON CONFLICT (%s) DO UPDATE SET %s WHERE %s RETURNING t.%s",
-		table, strings.Join(names, ", "), parameters(s.columns), strings.Join(keys, ", "), strings.Join(set, ", "), takes,
-		revisionColumn)
+	s.into = "INSERT INTO " + table + " AS t"
+	s.conflict = fmt.Sprintf("ON CONFLICT (%s) DO UPDATE SET %s WHERE %s RETURNING t.%s",
+		strings.Join(keys, ", "), strings.Join(set, ", "), takes, revisionColumn)
 	s.read = fmt.Sprintf("SELECT t.%s FROM unnest(%s) AS k (%s) JOIN %s AS t ON %s",
-		strings.Join(names[:len(names)-1], ", t."), parameters(s.columns[:s.keys]), strings.Join(keys, ", "), table,
+		strings.Join(names[:len(names)-1], ", t."), placeholders(s.columns[:s.keys]), strings.Join(keys, ", "), table,
 		strings.Join(matches, " AND "))
 	return s
 }
 
-// parameters are the placeholders of arrays.
-func parameters(columns []column) string {
+// write takes these columns, the others of the rows being NULL, and answers the revisions of the rows that it took. Most
+// columns hold nothing in most lots of rows, and an array of NULLs costs the server as much as any.
+func (s *statements) write(columns []column) string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.name
+	}
+	return fmt.Sprintf("%s (%s) SELECT * FROM unnest(%s) %s", s.into, strings.Join(names, ", "), placeholders(columns), s.conflict)
+}
+
+// placeholders are those of arrays.
+func placeholders(columns []column) string {
 	var out []string
 	for i, c := range columns {
 		out = append(out, fmt.Sprintf("$%d::%s[]", i+1, c.sqlType.name))

@@ -194,7 +194,8 @@ func (w *writer) send(ctx context.Context, tables [][]*item) error {
 					}
 					n++
 				}
-				p.SendQueryParams(s.write, enc.values(n), enc.oids, binaryFormat, binaryFormat)
+				params := enc.parameters(n)
+				p.SendQueryParams(s.write(params.columns), params.values, params.oids, binaryFormat, binaryFormat)
 				if err := p.Flush(); err != nil {
 					return err
 				}
@@ -272,7 +273,8 @@ func (w *writer) read(ctx context.Context, tables [][]*item) error {
 					it.base = stored{}
 					enc.addKey(it.fact)
 				}
-				p.SendQueryParams(s.read, enc.values(len(c))[:s.keys], enc.oids[:s.keys], binaryFormat, binaryFormat)
+				params := enc.parameters(len(c))
+				p.SendQueryParams(s.read, params.values, params.oids, binaryFormat, binaryFormat)
 				s.encoders.Put(enc) // the parameters are copied by now
 				chunks = append(chunks, chunk{s, c})
 			}
