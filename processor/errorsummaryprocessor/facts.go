@@ -91,6 +91,12 @@ func failed(status string) bool {
 	return ok && s == semconv.StatusFailed
 }
 
+// forget drops what an earlier hop, or the application, said of the error, but not its words.
+func (f *facts) forget() {
+	f.errorMessage, f.errorType = first(f.errorMessage, f.text), first(f.errorType, f.summaryType)
+	f.code, f.summaryType, f.text, f.rule, f.retryable = "", "", "", "", nil
+}
+
 // summary classifies the error; status is the text of the span's status, if there is one. What an earlier hop
 // wrote beside its code stays: it may be the root cause, found in a batch that this hop does not see.
 func (f *facts) summary(status string) errorsummary.Summary {

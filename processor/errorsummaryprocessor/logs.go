@@ -9,7 +9,10 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 )
 
-type logsProcessor struct{ count counter }
+type logsProcessor struct {
+	decider
+	count counter
+}
 
 func (p *logsProcessor) process(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
 	written := tally{}
@@ -21,7 +24,10 @@ func (p *logsProcessor) process(ctx context.Context, ld plog.Logs) (plog.Logs, e
 				if !f.tellsError() {
 					continue
 				}
-				s := f.summary("")
+				s := p.summary(&f, "")
+				if f.code == "" {
+					p.rules.apply(record.Attributes(), &s, func() *rule { return p.rules.ofLog(ctx, rl, sl, record) })
+				}
 				write(record.Attributes(), &s, "")
 				written.add(&s)
 			}

@@ -4,6 +4,7 @@
 package errorsummaryprocessor
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -65,10 +66,14 @@ func batch(t testing.TB, spans ...span) ptrace.Traces {
 
 // run puts td through a processor and returns the attributes of its spans by span id.
 func run(t *testing.T, td ptrace.Traces) map[byte]map[string]any {
+	return runWith(t, createDefaultConfig().(*Config), td)
+}
+
+func runWith(t *testing.T, cfg *Config, td ptrace.Traces) map[byte]map[string]any {
 	sink := &consumertest.TracesSink{}
-	p, err := NewFactory().CreateTraces(t.Context(), processortest.NewNopSettings(metadata.Type), createDefaultConfig(), sink)
+	p, err := NewFactory().CreateTraces(t.Context(), processortest.NewNopSettings(metadata.Type), cfg, sink)
 	require.NoError(t, err)
-	assert.True(t, p.Capabilities().MutatesData)
+	assert.Equal(t, slices.Contains(cfg.Signals, SignalTraces), p.Capabilities().MutatesData)
 	require.NoError(t, p.Start(t.Context(), componenttest.NewNopHost()))
 	defer func() { require.NoError(t, p.Shutdown(t.Context())) }()
 	require.NoError(t, p.ConsumeTraces(t.Context(), td))

@@ -13,7 +13,10 @@ import (
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
-type tracesProcessor struct{ count counter }
+type tracesProcessor struct {
+	decider
+	count counter
+}
 
 // failure is a span with an error, with what is going to be written on it.
 type failure struct {
@@ -25,7 +28,7 @@ type failure struct {
 }
 
 func (p *tracesProcessor) process(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
-	failures := collect(td)
+	failures := p.collect(ctx, td)
 	if len(failures) == 0 {
 		return td, nil
 	}
@@ -40,7 +43,7 @@ func (p *tracesProcessor) process(ctx context.Context, td ptrace.Traces) (ptrace
 	return td, nil
 }
 
-func collect(td ptrace.Traces) []failure {
+func (p *tracesProcessor) collect(ctx context.Context, td ptrace.Traces) []failure {
 	var out []failure
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
@@ -55,7 +58,11 @@ func collect(td ptrace.Traces) []failure {
 				if !isError && !ok {
 					continue
 				}
-				out = append(out, summarize(span, exception, ok))
+				f := p.summarize(span, exception, ok)
+				if f.facts.code == "" {
+					p.rules.apply(span.Attributes(), &f.summary, func() *rule { return p.rules.ofSpan(ctx, rs, ss, span) })
+				}
+				out = append(out, f)
 			}
 		}
 	}
@@ -73,7 +80,7 @@ func lastException(span ptrace.Span) (attrs pcommon.Map, ok bool) {
 	return attrs, false
 }
 
-func summarize(span ptrace.Span, exception pcommon.Map, hasException bool) failure {
+func (p *tracesProcessor) summarize(span ptrace.Span, exception pcommon.Map, hasException bool) failure {
 	f := failure{span: span}
 	f.facts.read(span.Attributes())
 	if hasException {
@@ -82,6 +89,6 @@ func summarize(span ptrace.Span, exception pcommon.Map, hasException bool) failu
 		f.facts.exceptionType = first(e.exceptionType, f.facts.exceptionType)
 		f.facts.exceptionMessage = first(e.exceptionMessage, f.facts.exceptionMessage)
 	}
-	f.summary = f.facts.summary(span.Status().Message())
+	f.summary = p.summary(&f.facts, span.Status().Message())
 	return f
 }
