@@ -75,7 +75,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 }
 
 func TestWhatDoesNotOpen(t *testing.T) {
-	dsn := pgtest.Database(t)
+	dsn := pgtest.Start(t).Database(t) // of its own: roles and databases would stay
 	pgtest.Exec(t, dsn, "CREATE TABLE runs (id int); CREATE ROLE nobody_here LOGIN; REVOKE CREATE ON SCHEMA public FROM public")
 	pgtest.Exec(t, dsn, "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
 	host := strings.Fields(dsn)[0]
@@ -121,7 +121,7 @@ func TestViewsAreMadeAnew(t *testing.T) {
 
 // A schema that is up to date can be used by who has no right to make one, and is not written to.
 func TestOpenWithoutTheRightToMigrate(t *testing.T) {
-	dsn := pgtest.Database(t)
+	dsn := pgtest.Start(t).Database(t) // of its own: roles and databases would stay
 	require.NoError(t, open(t, Options{DSN: dsn, Schema: "log"}).Close())
 	pgtest.Exec(t, dsn, "CREATE ROLE writes_only LOGIN; GRANT USAGE ON SCHEMA log TO writes_only; GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA log TO writes_only")
 	s := open(t, Options{DSN: strings.Replace(dsn, "user=postgres", "user=writes_only", 1), Schema: "log"})

@@ -67,6 +67,17 @@ func TestWhatIsRememberedIsNotRead(t *testing.T) {
 	assert.Zero(t, s.recent.bytes)
 }
 
+func TestARunThatIsNeitherThereNorCanBeAdded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "runlog.db")
+	s := open(t, path)
+	defer s.Close()
+	require.NoError(t, s.conn.exec("CREATE TRIGGER no BEFORE INSERT ON runs_data WHEN NEW.run_id = 'run-1' BEGIN SELECT RAISE(IGNORE); END"))
+	res := write(t, s, run("run-1", 1), run("run-2", 1))
+	require.Len(t, res.Rejected, 1)
+	require.ErrorIs(t, res.Rejected[0].Err, errDamaged)
+	assert.Equal(t, [][]any{{"run-2"}}, query(t, path, "SELECT run_id FROM runs"))
+}
+
 func TestOnlySoMuchIsRemembered(t *testing.T) {
 	r := newRecent()
 	row := func(size int) *runlog.Row {

@@ -6,6 +6,7 @@ package sqlitestore
 import (
 	"context"
 	"database/sql/driver"
+	"fmt"
 
 	"github.com/stageflow/otelcol-stageflow/internal/runlog"
 )
@@ -99,11 +100,16 @@ func (w *writer) addRun(s *statements, row *runlog.Row, known *knownRun) (added 
 func (w *writer) readRun(s *statements, runID string, known *knownRun) error {
 	w.args.reset()
 	w.args.add(runID)
-	return s.read.query(w.args, func(cells []driver.Value) (err error) {
+	err := s.read.query(w.args, func(cells []driver.Value) (err error) {
 		known.number, _ = cells[len(cells)-1].(int64)
 		known.row, err = loadRow(runlog.Runs, runID, cells)
 		return err
 	})
+	if err == nil && known.row == nil {
+		// An insert found it there: a trigger of somebody else's, or a damaged index.
+		return fmt.Errorf("%w in runs: run %q is neither there nor can be added", errDamaged, runID)
+	}
+	return err
 }
 
 // joinGroup writes the rows of a group, and makes them known.
