@@ -33,14 +33,16 @@ type attribute struct {
 }
 
 // NewFact begins what a source said at a time (nanoseconds since 1970) about the record that the key's cells
-// name. Until [Row.Set] says otherwise the record is running. fromSpan is false for log records.
+// name, of which what is longer than [MaxKey] is shortened. Until [Row.Set] says otherwise the record is running. fromSpan is false for log records.
 func NewFact(t *Table, eventTime int64, fromSpan bool, key ...Value) *Row {
 	eventTime = max(eventTime, 0) // the merge state keeps no sign
 	r := &Row{
 		table: t, span: fromSpan, endTime: eventTime,
 		times: make([]int64, len(t.Columns)), values: make([]Value, len(t.Columns)),
 	}
-	copy(r.values, key)
+	for i, v := range key {
+		r.values[i] = v.keyed()
+	}
 	r.clearEnd()
 	if t.updated >= 0 {
 		r.values[t.updated] = TimeValue(eventTime)
@@ -55,6 +57,9 @@ func (r *Row) Table() *Table { return r.table }
 func (r *Row) Set(column int, v Value) {
 	if v.IsNull() {
 		return
+	}
+	if r.table.Columns[column].Indexed {
+		v = v.keyed()
 	}
 	r.values[column] = v
 	if r.table.Columns[column].Merge == Filled {

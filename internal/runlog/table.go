@@ -48,6 +48,8 @@ type Column struct {
 	Merge Merge
 	// Hidden columns are kept for the merge rule and are not shown to readers.
 	Hidden bool
+	// Indexed columns, and those of the key, hold text that indexes take (see [MaxKey]).
+	Indexed bool
 }
 
 // Table is one kind of record. The columns stand in the order in which readers see them, those of the key first.
@@ -77,7 +79,7 @@ var errorColumns = []Column{
 var Runs = newTable("runs",
 	Column{Name: "run_id", Merge: Key},
 	Column{Name: "trace_id", Merge: Filled},
-	Column{Name: "parent_run_id", Merge: Filled},
+	Column{Name: "parent_run_id", Merge: Filled, Indexed: true},
 	Column{Name: "parent_stage", Merge: Filled},
 	Column{Name: "pipeline_name", Merge: Filled},
 	Column{Name: "topology", Merge: Filled},
@@ -92,7 +94,7 @@ var Runs = newTable("runs",
 	errorColumns,
 	Column{Name: "error_fingerprint", Merge: End},
 	Column{Name: "breakers", Type: JSON, Merge: Filled},
-	Column{Name: "user_id", Merge: Filled},
+	Column{Name: "user_id", Merge: Filled, Indexed: true},
 	Column{Name: "session_id", Merge: Filled},
 	Column{Name: "org_id", Merge: Filled},
 	Column{Name: "request_id", Merge: Filled},
@@ -163,7 +165,7 @@ var BreakerTransitions = newTable("breaker_transitions",
 	Column{Name: "to_state", Merge: Filled},
 	Column{Name: "at", Type: Time, Merge: Earliest},
 	Column{Name: "reason", Merge: Filled},
-	Column{Name: "trace_id", Merge: Filled},
+	Column{Name: "trace_id", Merge: Filled, Indexed: true},
 	Column{Name: "span_id", Merge: Filled},
 )
 

@@ -5,6 +5,8 @@ package runlog
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"math"
 	"strings"
 	"time"
@@ -59,6 +61,26 @@ func TextValue(s string) Value {
 
 // KeyValue is a text cell that may be empty, for columns of a key.
 func KeyValue(s string) Value { return Value{kind: String, text: CleanText(s)} }
+
+// MaxKey is how many bytes of text an indexed column holds. PostgreSQL takes no more than 2,704 in one entry of an index,
+// and a run must not be lost because its user's name is longer.
+const MaxKey = 1024
+
+// keyed is v as an index takes it: of what is longer than [MaxKey] the beginning and a hash of the whole, so that different
+// values stay different.
+func (v Value) keyed() Value {
+	if len(v.text) <= MaxKey {
+		return v
+	}
+	sum := sha256.Sum256([]byte(v.text))
+	hash := "…" + hex.EncodeToString(sum[:16])
+	cut := MaxKey - len(hash)
+	for !utf8.RuneStart(v.text[cut]) {
+		cut--
+	}
+	v.text = v.text[:cut] + hash
+	return v
+}
 
 // TimeValue is a time in microseconds, from nanoseconds since 1970. Times that no store can show are NULL:
 // zero and what lies before 1970.

@@ -6,6 +6,7 @@ package runlog
 import (
 	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -44,4 +45,25 @@ func FuzzAppendJSONString(f *testing.F) {
 		require.NoError(t, json.Unmarshal(b, &back))
 		require.Equal(t, CleanText(s), back)
 	})
+}
+
+func TestKeysAreAsLongAsIndexesTake(t *testing.T) {
+	short := KeyValue(strings.Repeat("x", MaxKey))
+	assert.Equal(t, short, short.keyed())
+	long := strings.Repeat("é", MaxKey)
+	a, b := KeyValue(long+"a").keyed(), KeyValue(long+"b").keyed()
+	assert.NotEqual(t, a, b, "the hash is of the whole")
+	for _, v := range []Value{a, b} {
+		assert.True(t, utf8.ValidString(v.Text()))
+		assert.LessOrEqual(t, len(v.Text()), MaxKey)
+		assert.Greater(t, len(v.Text()), MaxKey-4)
+		assert.Equal(t, v, v.keyed())
+	}
+	r := NewFact(Stages, 1, false, KeyValue(long), KeyValue(long), IntValue(1))
+	assert.Equal(t, r.Value(0), KeyValue(long).keyed())
+	r = NewFact(Runs, 1, false, KeyValue("run"))
+	r.Set(Runs.Column("user_id"), TextValue(long))
+	r.Set(Runs.Column("service"), TextValue(long))
+	assert.Equal(t, KeyValue(long).keyed(), r.Value(Runs.Column("user_id")))
+	assert.Equal(t, long, r.Value(Runs.Column("service")).Text(), "no index")
 }

@@ -6,6 +6,7 @@ package runlogtest
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
@@ -51,6 +52,7 @@ func Conformance(t *testing.T, create func(TB) Place) {
 		"what can never be stored does not block others":    neverStored,
 		"a thousand runs of which some can never be stored": someNeverStored,
 		"big values":                                             bigValues,
+		"names longer than an index takes":                       longNames,
 		"an ended context, a closed store":                       ended,
 		"pruning by age":                                         pruneByAge,
 		"an old run that is told of again is kept":               pruneKeepsTheLiving,
@@ -235,6 +237,44 @@ func someNeverStored(t *testing.T, create func(TB) Place) {
 	require.NoError(t, err)
 	assert.Len(t, res.Rejected, 3)
 	assert.Equal(t, map[string]int64{"runs": 997}, res.Rows)
+	require.NoError(t, s.Close())
+}
+
+// longNames has every key, and everything with an index, longer than any index takes, and hard to compress.
+func longNames(t *testing.T, create func(TB) Place) {
+	name := func(seed uint64) string {
+		random := rand.New(rand.NewPCG(seed, 0))
+		b := make([]byte, 10_000)
+		for i := range b {
+			b[i] = byte('!' + random.IntN(90))
+		}
+		return string(b)
+	}
+	s := create(t).Open(t)
+	b := runlog.NewBatch()
+	for _, table := range runlog.Tables {
+		var key []runlog.Value
+		for i, c := range table.Columns {
+			switch {
+			case c.Merge != runlog.Key:
+			case c.Type == runlog.Integer:
+				key = append(key, runlog.IntValue(1))
+			default:
+				key = append(key, runlog.KeyValue(name(uint64(i))))
+			}
+		}
+		fact := runlog.NewFact(table, At(1), true, key...)
+		for i, c := range table.Columns {
+			if c.Merge == runlog.Filled && c.Type == runlog.Text {
+				fact.Set(i, runlog.TextValue(name(uint64(i))))
+			}
+		}
+		b.Add(fact)
+	}
+	res := write(t, s, b)
+	for _, table := range runlog.Tables {
+		assert.EqualValues(t, 1, res.Rows[table.Name], table.Name)
+	}
 	require.NoError(t, s.Close())
 }
 
