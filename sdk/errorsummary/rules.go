@@ -3,28 +3,21 @@
 
 package errorsummary
 
-// rule is one row of the table. It fits a failure when one of its conditions does; a row has one kind of them.
-type rule struct {
-	// name is what stageflow.error.rule shows.
-	name string
-	// code is what the failure gets.
-	code string
-	// final turns the code's own retryable flag off.
-	final bool
+import (
+	_ "embed"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
 
-	// typeEnds: the last part of the type's name ends so. Lower case; any case fits.
-	typeEnds []string
-	// text: the message holds this somewhere. Lower case; any case fits.
-	text []string
-	// textEnds: the message ends so. Lower case; any case fits.
-	textEnds []string
-	// timeout, cancelled: the Go error says it of itself.
-	timeout, cancelled bool
-	// grpc: the gRPC status.
-	grpc int
-	// http, httpTo: the HTTP status, or the first and last of a range.
-	http, httpTo int
-}
+// rulesCSV is the table; its head explains the columns.
+//
+//go:embed rules.csv
+var rulesCSV string
 
 // The names of the two answers that no row gives.
 const (
@@ -34,64 +27,200 @@ const (
 	RuleNone = "none"
 )
 
-// rules is read from the top; the first row that fits decides. A code that came with the failure stands before
-// all of them. The first two blocks are the API's own rule and must stay first, in this order.
-//
-// The text that rows see is the whole message, not the 500 characters that are kept. "Stage 'x' failed: " is
-// taken off the front first. Statuses come as numbers, or from a message that begins with one ("429 rate
-// limited", "HTTP 503") or is a gRPC error's text ("rpc error: code = Unavailable ...").
-var rules = []rule{
-	// TimeoutError and its like. Python: TimeoutError, asyncio.TimeoutError, httpx.ReadTimeout; Java:
-	// SocketTimeoutException; Go: context.deadlineExceededError, or an error whose Timeout() is true.
-	{name: "timeout_type", code: CodeTimeout, timeout: true, typeEnds: []string{
-		"timeouterror", "timeout", "timeoutexception", "deadlineexceeded", "deadlineexceedederror",
-		"deadlineexceededexception",
-	}},
+// rank is how early a finding counts; the first that has one decides.
+type rank uint8
 
-	// The framework's own breaker says "Circuit breaker open for chat/openai".
-	{name: "circuit_breaker_text", code: CodeCircuitOpen, text: []string{"circuit breaker"}},
+const (
+	rankFirst rank = iota
+	rankBreaker
+	rankProvider
+	rankType
+	// The statuses stand here, between the types and the names that repeat a status.
+	rankNamed
+	rankGeneric
+	rankMention // a type's name inside the text
+	rankLast
+	rankLastMention
+	rankCount
+)
 
-	// Somebody gave up waiting; nothing is broken.
-	{name: "cancelled_type", code: CodeCancelled, cancelled: true, typeEnds: []string{
-		"cancelederror", "cancellederror", "cancellationexception",
-	}},
-	{name: "cancelled_text", code: CodeCancelled, textEnds: []string{"context canceled"}},
+// blocks are the names of the ranks in the table.
+var blocks = map[string]rank{
+	"first": rankFirst, "breaker": rankBreaker, "provider": rankProvider, "type": rankType,
+	"named": rankNamed, "generic": rankGeneric, "last": rankLast,
+}
 
-	// gRPC: google.golang.org/grpc/codes. OK (0) and Unknown (2) say nothing.
-	{name: "grpc_status", grpc: 1, code: CodeCancelled},                 // Canceled
-	{name: "grpc_status", grpc: 3, code: CodeInvalidInput},              // InvalidArgument
-	{name: "grpc_status", grpc: 4, code: CodeTimeout},                   // DeadlineExceeded
-	{name: "grpc_status", grpc: 5, code: CodeNotFound},                  // NotFound
-	{name: "grpc_status", grpc: 6, code: CodeConflict, final: true},     // AlreadyExists: it will still exist
-	{name: "grpc_status", grpc: 7, code: CodePermission},                // PermissionDenied
-	{name: "grpc_status", grpc: 8, code: CodeRateLimited},               // ResourceExhausted
-	{name: "grpc_status", grpc: 9, code: CodeInvalidInput},              // FailedPrecondition
-	{name: "grpc_status", grpc: 10, code: CodeConflict},                 // Aborted
-	{name: "grpc_status", grpc: 11, code: CodeInvalidInput},             // OutOfRange
-	{name: "grpc_status", grpc: 12, code: CodeUnimplemented},            // Unimplemented
-	{name: "grpc_status", grpc: 13, code: CodeServerError},              // Internal
-	{name: "grpc_status", grpc: 14, code: CodeUnavailable},              // Unavailable
-	{name: "grpc_status", grpc: 15, code: CodeServerError, final: true}, // DataLoss: unrecoverable by definition
-	{name: "grpc_status", grpc: 16, code: CodeUnauthorized},             // Unauthenticated
+// looks are what a row may look at, with the blocks that it may stand in.
+var looks = map[string][]string{
+	"type":       {"first", "breaker", "provider", "type", "named", "last"},
+	"text":       {"first", "breaker", "provider", "type", "generic"},
+	"go text":    {"breaker"},
+	"says":       {"first", "type"},
+	"grpc":       {"grpc"},
+	"http":       {"http"},
+	"http after": {"status"},
+	"grpc after": {"status"},
+}
 
-	// HTTP: the statuses with a meaning of their own, then the two classes.
-	{name: "http_status", http: 401, code: CodeUnauthorized},
-	{name: "http_status", http: 402, code: CodeQuotaExceeded}, // payment required: how providers say "out of credit"
-	{name: "http_status", http: 403, code: CodePermission},
-	{name: "http_status", http: 404, code: CodeNotFound},
-	{name: "http_status", http: 408, code: CodeTimeout},
-	{name: "http_status", http: 409, code: CodeConflict},
-	{name: "http_status", http: 413, code: CodePayloadTooLarge},
-	{name: "http_status", http: 429, code: CodeRateLimited},
-	{name: "http_status", http: 498, code: CodeOverloaded}, // groq: capacity of the flex tier exceeded
-	{name: "http_status", http: 499, code: CodeCancelled},  // nginx: the client went away
-	{name: "http_status", http: 501, code: CodeUnimplemented},
-	{name: "http_status", http: 502, httpTo: 503, code: CodeUnavailable},
-	{name: "http_status", http: 504, code: CodeTimeout},
-	{name: "http_status", http: 529, code: CodeOverloaded}, // anthropic
-	{name: "http_status_class", http: 400, httpTo: 499, code: CodeInvalidInput},
-	{name: "http_status_class", http: 500, httpTo: 599, code: CodeServerError},
+// rule is one row of the table.
+type rule struct {
+	name, block, look, code, why, source string
+	// matches are the alternatives.
+	matches   []string
+	retryable bool
+}
 
-	// The interceptor's real timeout is a RuntimeError: "Stage timed out after 50ms".
-	{name: "timed_out_text", code: CodeTimeout, text: []string{"timed out", "deadline exceeded"}},
+// table is the rows, made fast to look up.
+type table struct {
+	rules []rule
+	types *automaton
+	texts *automaton
+	// says, http and grpc hold row numbers; none is -1.
+	says map[string]int
+	http [600]int
+	grpc [17]int
+}
+
+// compiled is the table that is built in.
+var compiled = sync.OnceValue(func() *table {
+	t, err := compile(rulesCSV)
+	if err != nil {
+		panic(err) // a mistake in the file that every test finds
+	}
+	return t
+})
+
+func compile(text string) (*table, error) {
+	rules, err := readRules(text)
+	if err != nil {
+		return nil, err
+	}
+	t := &table{rules: rules, says: map[string]int{}}
+	for i := range t.http {
+		t.http[i] = -1
+	}
+	for i := range t.grpc {
+		t.grpc[i] = -1
+	}
+	var types, texts builder
+	for i := range rules {
+		if err := t.add(i, &types, &texts); err != nil {
+			return nil, fmt.Errorf("rule %s: %w", rules[i].name, err)
+		}
+	}
+	t.types, t.texts = types.build(), texts.build()
+	return t, nil
+}
+
+var columns = []string{"name", "block", "look", "match", "code", "retryable", "why", "source"}
+
+func readRules(text string) ([]rule, error) {
+	r := csv.NewReader(strings.NewReader(text))
+	r.Comment = '#'
+	r.FieldsPerRecord = len(columns)
+	head, err := r.Read()
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(head, columns) {
+		return nil, fmt.Errorf("columns are %v, not %v", head, columns)
+	}
+	var rules []rule
+	for {
+		row, err := r.Read()
+		if err == io.EOF {
+			return rules, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		ru := rule{name: row[0], block: row[1], look: row[2], code: row[4], why: row[6], source: row[7]}
+		for m := range strings.SplitSeq(row[3], "|") {
+			m = strings.TrimSpace(m)
+			if m == "" {
+				return nil, fmt.Errorf("rule %s: an empty alternative fits everything", ru.name)
+			}
+			ru.matches = append(ru.matches, m)
+		}
+		ru.retryable = Retryable(ru.code)
+		switch row[5] {
+		case "":
+		case "yes", "no":
+			ru.retryable = row[5] == "yes"
+		default:
+			return nil, fmt.Errorf("rule %s: retryable is %q, not yes or no", ru.name, row[5])
+		}
+		if !slices.Contains(looks[ru.look], ru.block) {
+			return nil, fmt.Errorf("rule %s: look %q does not stand in block %q", ru.name, ru.look, ru.block)
+		}
+		rules = append(rules, ru)
+	}
+}
+
+func (t *table) add(i int, types, texts *builder) error {
+	r := &t.rules[i]
+	for _, m := range r.matches {
+		switch r.look {
+		case "says":
+			t.says[m] = i
+		case "http":
+			from, to, _ := strings.Cut(m, "-")
+			if to == "" {
+				to = from
+			}
+			lo, err1 := strconv.Atoi(from)
+			hi, err2 := strconv.Atoi(to)
+			if err1 != nil || err2 != nil || lo < 400 || hi >= len(t.http) {
+				return fmt.Errorf("%q is no status", m)
+			}
+			for s := lo; s <= hi; s++ {
+				if t.http[s] < 0 {
+					t.http[s] = i
+				}
+			}
+		case "grpc":
+			s, ok := ParseGRPCStatus(m)
+			if !ok {
+				return fmt.Errorf("%q is no status", m)
+			}
+			t.grpc[s] = i
+		case "http after":
+			texts.add(m, found{kind: foundHTTP, rule: i})
+		case "grpc after":
+			texts.add(m, found{kind: foundGRPC, rule: i})
+		case "text":
+			texts.add(m, found{kind: foundRule, rule: i, rank: blocks[r.block]})
+		case "go text":
+			texts.add(m, found{kind: foundGo, rule: i, rank: blocks[r.block]})
+		case "type":
+			t.addType(i, m, types, texts)
+		}
+	}
+	return nil
+}
+
+// addType adds a type's name to the names, and to the texts when it cannot be an ordinary word: many texts are
+// "Retry failed, last was ReadTimeout(...)".
+func (t *table) addType(i int, m string, types, texts *builder) {
+	name, tail := strings.CutPrefix(m, "*")
+	in := blocks[t.rules[i].block]
+	pattern := name + "$"
+	if !tail {
+		pattern = "<" + pattern
+	}
+	types.add(pattern, found{kind: foundRule, rule: i, rank: in})
+	for _, end := range []string{"error", "exception", "timeout"} {
+		if len(name) >= len("keyerror") && strings.HasSuffix(name, end) || tail && name == end {
+			mention := rankMention
+			if in == rankLast {
+				mention = rankLastMention
+			}
+			pattern = name + ">"
+			if !tail {
+				pattern = "<" + pattern
+			}
+			texts.add(pattern, found{kind: foundName, rule: i, rank: mention})
+			return
+		}
+	}
 }

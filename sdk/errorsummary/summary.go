@@ -14,6 +14,9 @@ type Input struct {
 	Type string
 	// Message is the failure's text, of any length and in any encoding.
 	Message string
+	// Stack is the printed stack of the exception (exception.stacktrace), with its causes. It is read when Message
+	// tells of no cause.
+	Stack string
 	// Code came with the failure; it is kept.
 	Code string
 	// Retryable came with the failure; it is kept. Nil: the code decides.
@@ -47,7 +50,7 @@ func Classify(in Input) Summary { return summarize(in, evidence{}) }
 type evidence struct{ timeout, cancelled bool }
 
 func summarize(in Input, ev evidence) Summary {
-	s := Summary{Code: clean(in.Code), Type: clean(in.Type), Message: clean(in.Message), Rule: RuleExisting}
+	s := Summary{Code: clean(in.Code), Type: clean(in.Type), Message: clean(outermost(in.Message)), Rule: RuleExisting}
 	if s.Code == "" {
 		s.Code, s.Retryable, s.Rule = decide(in, ev)
 	} else {

@@ -1,0 +1,58 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package errorsummary
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// steps counts the bytes that a classification looks at.
+func steps(in Input) int {
+	s := scanners.Get().(*scanner)
+	defer scanners.Put(s)
+	s.steps = 0
+	s.decide(in, evidence{})
+	return s.steps
+}
+
+// However a message is made, no byte of it is looked at more than a few times. The counter stands beside the
+// loops; what one byte costs is bounded by the table, not by the text.
+func TestTimeIsLinear(t *testing.T) {
+	var every strings.Builder
+	for _, r := range compiled().rules {
+		for _, m := range r.matches {
+			every.WriteString(strings.Trim(strings.ReplaceAll(m, "*", " "), "^$<>") + " ")
+		}
+	}
+	for name, piece := range map[string]string{
+		"letters": "a", "quotes": "'", "colons": ": ", "lines": "\n", "causes": "Caused by: ", "cause lines": "\nCaused by: x\n",
+		"all joints": strings.Join(joints[:], ""), "wrappers": "Stage x failed: ", "suppressed": "\tSuppressed: x\n",
+		"frames": "\n\tat a.b(c)", "tracebacks": pythonHeader + "\nA: x\n\n", "directs": pythonDirect, "groups": pythonGroup,
+		"java": java, "node": node, "dotnet": dotnet, "rust": rust, "every literal": every.String(), "bytes": "\xe2\x84\xaa\xff",
+		"gaps": "model ", "braces": "{", "rpc": "rpc error: code = ", "types": "A.", "digits": "429 ",
+	} {
+		for _, size := range []int{10_000, 1_000_000} {
+			text := strings.Repeat(piece, size/len(piece)+1)
+			assert.LessOrEqual(t, steps(Input{Type: "*x.y", Message: text}), 5*len(text)+100, name)
+			assert.LessOrEqual(t, steps(Input{Message: "x", Stack: text}), 5*len(text)+100, name)
+			assert.LessOrEqual(t, steps(Input{Type: text}), 5*len(text)+100, name)
+		}
+	}
+}
+
+// How many patterns one byte can complete is the other half of the proof.
+func TestOneByteCompletesFewPatterns(t *testing.T) {
+	for _, a := range []*automaton{compiled().texts, compiled().types} {
+		for state := range len(a.ends) - 1 {
+			parts := 0
+			for _, n := range a.literals[a.ends[state]:a.ends[state+1]] {
+				parts += len(a.partsOf[n])
+			}
+			assert.Less(t, parts, 40)
+		}
+	}
+}
