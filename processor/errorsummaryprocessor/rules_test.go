@@ -30,7 +30,7 @@ func TestRulesComeBeforeTheBuiltIn(t *testing.T) {
 	cfg := withRules(
 		RuleConfig{Condition: `log.attributes["a"] == "b"`, Code: "LOGS_ONLY"},
 		RuleConfig{Condition: `resource.attributes["a"] == "b" or span.name == "none"`, Code: "NEVER"},
-		RuleConfig{Name: "unsure", Condition: `span.attributes["stageflow.error.code"] == "UNKNOWN" and IsMatch(span.attributes["stageflow.error.message"], "(?i)moderat")`, Code: "CONTENT_FILTERED"},
+		RuleConfig{Name: "unsure", Condition: `span.attributes["stageflow.error.code"] == "UNKNOWN" and IsMatch(span.attributes["stageflow.error.message"], "(?i)house rule")`, Code: "CONTENT_FILTERED"},
 		RuleConfig{Condition: `span.attributes["http.response.status_code"] == 503`, Code: "MAINTENANCE", Retryable: &no},
 		RuleConfig{Condition: `span.attributes["stageflow.error.type"] == "Flaky"`, Code: "FLAKY", Retryable: &yes},
 		RuleConfig{Condition: `span.attributes["stageflow.error.type"] == "Flaky"`, Code: "TOO_LATE"},
@@ -41,7 +41,7 @@ func TestRulesComeBeforeTheBuiltIn(t *testing.T) {
 		code, rule string
 		retryable  bool
 	}{
-		"by the built-in verdict":           {span{message: "blocked by Moderation"}, "CONTENT_FILTERED", "unsure", false},
+		"by the built-in verdict":           {span{message: "against House Rule 7"}, "CONTENT_FILTERED", "unsure", false},
 		"by an attribute":                   {span{message: "x", attrs: map[string]any{semconv.HTTPStatusCodeKey: 503}}, "MAINTENANCE", "rules[3]", false},
 		"by the exception, the first rule":  {span{events: []map[string]any{exception("Flaky", "x")}}, "FLAKY", "rules[4]", true},
 		"retryable as the code is":          {span{attrs: map[string]any{"x": "timeout"}}, "TIMEOUT", "rules[6]", true},
