@@ -11,12 +11,12 @@ import (
 // MaxMessage is how many code points of a message are kept, as in the Python library.
 const MaxMessage = 500
 
-// clean cuts s at [MaxMessage] code points and puts U+FFFD for NUL and for every byte that is not UTF-8. It
+// clean cuts s at limit code points and puts U+FFFD for NUL and for every byte that is not UTF-8. It
 // looks no further than the cut, and copies only what it must change.
-func clean(s string) string {
+func clean(s string, limit int) string {
 	n, dirty := 0, false
 	for i, r := range s {
-		if n == MaxMessage {
+		if n == limit {
 			s = s[:i]
 			break
 		}

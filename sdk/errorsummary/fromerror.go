@@ -28,7 +28,7 @@ func FromError(err error) Summary {
 	}
 	left := maxChain
 	in.Type = fmt.Sprintf("%T", walk(err, &in, &ev, &left))
-	return summarize(in, ev)
+	return DefaultOptions().summarize(in, ev)
 }
 
 // walk looks at err and all that it wraps, and returns the innermost error on the first branch whose type says

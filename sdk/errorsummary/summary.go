@@ -33,7 +33,8 @@ type Summary struct {
 	Code string
 	// Type is the type's name as the application named it.
 	Type string
-	// Message is valid UTF-8 without NUL, of at most [MaxMessage] code points.
+	// Message is valid UTF-8 without NUL, its secrets masked, of at most [MaxMessage] code points or as many as
+	// [Options] say.
 	Message string
 	// Retryable says whether trying again may help.
 	Retryable bool
@@ -41,16 +42,36 @@ type Summary struct {
 	Rule string
 	// Fingerprint is the same for failures that differ only in numbers, ids and quoted text.
 	Fingerprint string
+	// Redacted is how many secrets were masked in the message.
+	Redacted int
 }
 
+// Options say how messages are kept. The zero value keeps them as the Python library does: 500 code points, nothing
+// masked.
+type Options struct {
+	// MessageLimit is how many code points of a message are kept; 0 is [MaxMessage].
+	MessageLimit int
+	// Redaction is what is masked in messages.
+	Redaction Redaction
+}
+
+// DefaultOptions mask secrets and addresses.
+func DefaultOptions() Options {
+	return Options{MessageLimit: MaxMessage, Redaction: Redaction{Secrets: true, Emails: true}}
+}
+
+// Classify summarises a failure with the [DefaultOptions]. The time it takes grows linearly with the message.
+func Classify(in Input) Summary { return DefaultOptions().Classify(in) }
+
 // Classify summarises a failure. The time it takes grows linearly with the message.
-func Classify(in Input) Summary { return summarize(in, evidence{}) }
+func (o Options) Classify(in Input) Summary { return o.summarize(in, evidence{}) }
 
 // evidence is what a Go error says of itself beside its text.
 type evidence struct{ timeout, cancelled bool }
 
-func summarize(in Input, ev evidence) Summary {
-	s := Summary{Code: clean(in.Code), Type: clean(in.Type), Message: clean(outermost(in.Message)), Rule: RuleExisting}
+func (o Options) summarize(in Input, ev evidence) Summary {
+	s := Summary{Code: clean(in.Code, MaxMessage), Type: clean(in.Type, MaxMessage), Rule: RuleExisting}
+	s.Message, s.Redacted = o.message(outermost(in.Message))
 	if s.Code == "" {
 		s.Code, s.Retryable, s.Rule = decide(in, ev)
 	} else {
@@ -61,6 +82,18 @@ func summarize(in Input, ev evidence) Summary {
 	}
 	s.Fingerprint = fingerprint(s.Code, s.Type, s.Message)
 	return s
+}
+
+// message is the text as it is kept. Secrets are masked before the cut, so that none is cut into something unknown.
+func (o Options) message(text string) (kept string, redacted int) {
+	limit := o.MessageLimit
+	if limit == 0 {
+		limit = MaxMessage
+	}
+	if o.Redaction != (Redaction{}) {
+		text, redacted = o.Redaction.RedactCut(text, limit)
+	}
+	return clean(text, limit), redacted
 }
 
 // String is error_summary_to_string of the Python library, to the letter.
