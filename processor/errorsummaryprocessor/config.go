@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/component"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/errorsummary"
 )
 
 // Config is the configuration of the error summary processor. With nothing configured the built-in rules decide.
@@ -21,6 +23,11 @@ type Config struct {
 	DisableBuiltin bool `mapstructure:"disable_builtin"`
 	// Overwrite decides anew where there is a code already. False by default: what is nearer to the error knows better.
 	Overwrite bool `mapstructure:"overwrite"`
+	// MessageLimit is how many code points of a message are kept, from 1 to 10,000; 500 by default, as the Python library
+	// keeps.
+	MessageLimit int `mapstructure:"message_limit"`
+	// Redaction says what is masked.
+	Redaction RedactionConfig `mapstructure:"redaction"`
 	// Signals are those that are given summaries; others pass as they are. Both by default.
 	Signals []Signal `mapstructure:"signals"`
 
@@ -45,6 +52,21 @@ type RuleConfig struct {
 	_ struct{}
 }
 
+// RedactionConfig says what is masked in messages: stageflow.error.message and stageflow.error.summary.
+type RedactionConfig struct {
+	// Secrets masks keys, tokens, passwords, cookies and private keys. True by default.
+	Secrets bool `mapstructure:"secrets"`
+	// Emails masks e-mail addresses. True by default.
+	Emails bool `mapstructure:"emails"`
+	// Originals masks the same in the texts that the summary was made from, too: exception.message and
+	// exception.stacktrace of attributes and events, error.message, the span's status, the log record's body if it is text.
+	// False by default.
+	Originals bool `mapstructure:"originals"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
 // Signal is a kind of telemetry.
 type Signal string
 
@@ -58,7 +80,16 @@ var signals = []Signal{SignalTraces, SignalLogs}
 
 var _ component.Config = (*Config)(nil)
 
-func createDefaultConfig() component.Config { return &Config{Signals: slices.Clone(signals)} }
+// maxMessageLimit bounds message_limit: a summary is no place for whole documents.
+const maxMessageLimit = 10_000
+
+func createDefaultConfig() component.Config {
+	return &Config{
+		MessageLimit: errorsummary.MaxMessage,
+		Redaction:    RedactionConfig{Secrets: true, Emails: true},
+		Signals:      slices.Clone(signals),
+	}
+}
 
 var codeForm = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
 
@@ -69,6 +100,12 @@ func (c *Config) Validate() error {
 		if err := r.validate(); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", r.position(i), err))
 		}
+	}
+	if c.MessageLimit < 1 || c.MessageLimit > maxMessageLimit {
+		errs = append(errs, fmt.Errorf("message_limit: %d must be from 1 to %d", c.MessageLimit, maxMessageLimit))
+	}
+	if c.Redaction.Originals && !c.Redaction.Secrets && !c.Redaction.Emails {
+		errs = append(errs, errors.New("redaction.originals: masks nothing without redaction.secrets or redaction.emails"))
 	}
 	if len(c.Signals) == 0 {
 		errs = append(errs, errors.New("signals: must name one at least of: traces, logs"))

@@ -31,7 +31,9 @@ func load(t *testing.T, id string) (*Config, error) {
 func TestConfig(t *testing.T) {
 	cfg, err := load(t, "errorsummary")
 	require.NoError(t, err)
-	assert.Equal(t, &Config{Signals: []Signal{SignalTraces, SignalLogs}}, cfg)
+	assert.Equal(t, &Config{
+		MessageLimit: 500, Redaction: RedactionConfig{Secrets: true, Emails: true}, Signals: []Signal{SignalTraces, SignalLogs},
+	}, cfg)
 
 	cfg, err = load(t, "errorsummary/rules")
 	require.NoError(t, err)
@@ -45,7 +47,8 @@ func TestConfig(t *testing.T) {
 			},
 			{Condition: `log.attributes["http.response.status_code"] == 418`, Code: "TEAPOT", Retryable: &yes},
 		},
-		DisableBuiltin: true, Overwrite: true, Signals: []Signal{SignalTraces},
+		DisableBuiltin: true, Overwrite: true, MessageLimit: 2000, Redaction: RedactionConfig{Secrets: true, Originals: true},
+		Signals: []Signal{SignalTraces},
 	}, cfg)
 
 	_, err = load(t, "errorsummary/unknown_option")
@@ -57,12 +60,14 @@ func TestBadConfig(t *testing.T) {
 	_, err := load(t, "errorsummary/bad")
 	require.Error(t, err)
 	lines := strings.Split(err.Error(), "\n")
-	assert.Len(t, lines, 5)
+	assert.Len(t, lines, 7)
 	for i, want := range []string{
 		`rules[1] "teapot": code: "tea-pot" must be letters A to Z, digits and underscores, such as QUOTA_EXCEEDED`,
 		`condition: segment "nam" from path "span.nam" is not a valid path`,
 		`rules[2]: condition: condition has invalid syntax`,
 		`rules[3]: condition: must be an OTTL condition`,
+		`message_limit: 0 must be from 1 to 10000`,
+		`redaction.originals: masks nothing without redaction.secrets or redaction.emails`,
 		`signals[1]: "metrics" is none of: traces, logs`,
 	} {
 		assert.Contains(t, lines[i], want)
@@ -75,8 +80,9 @@ func TestSchemaNamesTheOptions(t *testing.T) {
 	schema, err := confmaptest.LoadConf("config.schema.yaml")
 	require.NoError(t, err)
 	for path, config := range map[string]reflect.Type{
-		"properties":                     reflect.TypeFor[Config](),
-		"$defs::rule_config::properties": reflect.TypeFor[RuleConfig](),
+		"properties":                          reflect.TypeFor[Config](),
+		"$defs::rule_config::properties":      reflect.TypeFor[RuleConfig](),
+		"$defs::redaction_config::properties": reflect.TypeFor[RedactionConfig](),
 	} {
 		properties, err := schema.Sub(path)
 		require.NoError(t, err)

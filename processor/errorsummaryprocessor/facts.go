@@ -19,10 +19,10 @@ type facts struct {
 	code, summaryType, text, rule string
 	retryable                     *bool
 
-	exceptionType, exceptionMessage string
-	errorType, errorMessage         string
-	http, httpOld                   int
-	grpc                            [3]int // in the order of precedence
+	exceptionType, exceptionMessage, exceptionStack string
+	errorType, errorMessage                         string
+	http, httpOld                                   int
+	grpc                                            [3]int // in the order of precedence
 
 	runID, runStatus, stageName, stageStatus, callID, callStatus, failedStage string
 	provider                                                                  string
@@ -46,6 +46,8 @@ func (f *facts) read(attrs pcommon.Map) {
 			f.exceptionType = v.AsString()
 		case semconv.ExceptionMessageKey:
 			f.exceptionMessage = v.AsString()
+		case semconv.ExceptionStackKey:
+			f.exceptionStack = v.AsString()
 		case semconv.ErrorTypeKey:
 			f.errorType = v.AsString()
 		case semconv.ErrorMessageKey:
@@ -99,10 +101,11 @@ func (f *facts) forget() {
 
 // summary classifies the error; status is the text of the span's status, if there is one. What an earlier hop
 // wrote beside its code stays: it may be the root cause, found in a batch that this hop does not see.
-func (f *facts) summary(status string) errorsummary.Summary {
+func (f *facts) summary(o errorsummary.Options, status string) errorsummary.Summary {
 	in := errorsummary.Input{
 		Type:       f.exceptionType,
 		Message:    first(f.exceptionMessage, status, f.errorMessage),
+		Stack:      f.exceptionStack,
 		Code:       f.code,
 		Retryable:  f.retryable,
 		HTTPStatus: f.http,
@@ -125,7 +128,7 @@ func (f *facts) summary(status string) errorsummary.Summary {
 	if f.code != "" {
 		in.Type, in.Message = first(f.summaryType, in.Type), first(f.text, in.Message)
 	}
-	s := errorsummary.Classify(in)
+	s := o.Classify(in)
 	if f.code != "" && f.rule != "" {
 		s.Rule = f.rule
 	}

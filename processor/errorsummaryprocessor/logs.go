@@ -15,7 +15,7 @@ type logsProcessor struct {
 }
 
 func (p *logsProcessor) process(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
-	written := tally{}
+	written := newTally()
 	for _, rl := range ld.ResourceLogs().All() {
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, record := range sl.LogRecords().All() {
@@ -30,9 +30,10 @@ func (p *logsProcessor) process(ctx context.Context, ld plog.Logs) (plog.Logs, e
 				}
 				write(record.Attributes(), &s, "")
 				written.add(&s)
+				written.redactions += p.maskLog(record)
 			}
 		}
 	}
-	p.count.record(ctx, written)
+	p.count.record(ctx, &written)
 	return ld, nil
 }

@@ -31,12 +31,11 @@ type runKey struct {
 
 // nameRootCauses gives stages that only know that they failed the summary of the last failed call under them,
 // and runs that of their first failed stage.
-func nameRootCauses(failures []failure) {
+func nameRootCauses(failures []*failure) {
 	calls := map[spanKey]*failure{}
 	stages := map[runKey][]*failure{}
 	var runs []*failure
-	for i := range failures {
-		f := &failures[i]
+	for _, f := range failures {
 		if f.span.Status().Code() != ptrace.StatusCodeError {
 			continue // something was thrown and caught: no cause of anything
 		}

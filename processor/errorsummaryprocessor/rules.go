@@ -67,8 +67,9 @@ type rule struct {
 
 // rules are all of them. They come before the built-in ones.
 type rules struct {
-	all    []*rule
-	logger *zap.Logger
+	all      []*rule
+	logger   *zap.Logger
+	messages errorsummary.Options
 }
 
 func newRules(cfg *Config, logger *zap.Logger) (rules, error) {
@@ -132,7 +133,6 @@ func (r *rules) apply(attrs pcommon.Map, s *errorsummary.Summary, decide func() 
 	}
 	write(attrs, s, "")
 	if one := decide(); one != nil {
-		*s = errorsummary.Classify(errorsummary.Input{Type: s.Type, Message: s.Message, Code: one.code, Retryable: &one.retryable})
-		s.Rule = one.name
+		*s = renamed(r.messages, s, one.code, one.retryable, one.name)
 	}
 }

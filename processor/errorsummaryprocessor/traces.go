@@ -33,18 +33,21 @@ func (p *tracesProcessor) process(ctx context.Context, td ptrace.Traces) (ptrace
 		return td, nil
 	}
 	nameRootCauses(failures)
-	written := tally{}
-	for i := range failures {
-		f := &failures[i]
+	written := newTally()
+	for _, f := range failures {
 		write(f.span.Attributes(), &f.summary, f.stage)
 		written.add(&f.summary)
+		written.redactions += p.maskSpan(f.span)
 	}
-	p.count.record(ctx, written)
+	p.count.record(ctx, &written)
 	return td, nil
 }
 
-func (p *tracesProcessor) collect(ctx context.Context, td ptrace.Traces) []failure {
-	var out []failure
+// slab is how many failures are allocated together: they are large, and how many a batch has is not known before.
+const slab = 32
+
+func (p *tracesProcessor) collect(ctx context.Context, td ptrace.Traces) (out []*failure) {
+	var free []failure
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			spans := ss.Spans()
@@ -58,7 +61,12 @@ func (p *tracesProcessor) collect(ctx context.Context, td ptrace.Traces) []failu
 				if !isError && !ok {
 					continue
 				}
-				f := p.summarize(span, exception, ok)
+				if len(free) == 0 {
+					free = make([]failure, slab)
+				}
+				f := &free[0]
+				free = free[1:]
+				p.summarize(f, span, exception, ok)
 				if f.facts.code == "" {
 					p.rules.apply(span.Attributes(), &f.summary, func() *rule { return p.rules.ofSpan(ctx, rs, ss, span) })
 				}
@@ -80,15 +88,15 @@ func lastException(span ptrace.Span) (attrs pcommon.Map, ok bool) {
 	return attrs, false
 }
 
-func (p *tracesProcessor) summarize(span ptrace.Span, exception pcommon.Map, hasException bool) failure {
-	f := failure{span: span}
+func (p *tracesProcessor) summarize(f *failure, span ptrace.Span, exception pcommon.Map, hasException bool) {
+	f.span = span
 	f.facts.read(span.Attributes())
 	if hasException {
 		var e facts
 		e.read(exception)
 		f.facts.exceptionType = first(e.exceptionType, f.facts.exceptionType)
 		f.facts.exceptionMessage = first(e.exceptionMessage, f.facts.exceptionMessage)
+		f.facts.exceptionStack = first(e.exceptionStack, f.facts.exceptionStack)
 	}
 	f.summary = p.summary(&f.facts, span.Status().Message())
-	return f
 }

@@ -40,6 +40,7 @@ const (
 	ExceptionEventName   = "exception"
 	ExceptionTypeKey     = "exception.type"
 	ExceptionMessageKey  = "exception.message"
+	ExceptionStackKey    = "exception.stacktrace"
 	HTTPStatusCodeKey    = "http.response.status_code"
 	HTTPStatusCodeOldKey = "http.status_code"
 	RPCStatusCodeKey     = "rpc.status_code"

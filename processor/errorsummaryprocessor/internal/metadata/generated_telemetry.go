@@ -23,10 +23,12 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                       metric.Meter
-	mu                          sync.Mutex
-	registrations               []metric.Registration
-	ProcessorErrorsummaryErrors metric.Int64Counter
+	meter                             metric.Meter
+	mu                                sync.Mutex
+	registrations                     []metric.Registration
+	ProcessorErrorsummaryErrors       metric.Int64Counter
+	ProcessorErrorsummaryRedactions   metric.Int64Counter
+	ProcessorErrorsummaryUnclassified metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -61,6 +63,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ProcessorErrorsummaryErrors, err = builder.meter.Int64Counter(
 		"otelcol_processor_errorsummary_errors",
 		metric.WithDescription("Number of spans and log records that were given an error summary. [Alpha]"),
+		metric.WithUnit("{error}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorErrorsummaryRedactions, err = builder.meter.Int64Counter(
+		"otelcol_processor_errorsummary_redactions",
+		metric.WithDescription("Number of secrets and addresses that were masked. [Alpha]"),
+		metric.WithUnit("{redaction}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorErrorsummaryUnclassified, err = builder.meter.Int64Counter(
+		"otelcol_processor_errorsummary_unclassified",
+		metric.WithDescription("Number of errors that no rule fits, which are UNKNOWN. [Alpha]"),
 		metric.WithUnit("{error}"),
 	)
 	errs = errors.Join(errs, err)

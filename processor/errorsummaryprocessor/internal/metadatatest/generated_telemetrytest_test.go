@@ -20,7 +20,15 @@ func TestSetupTelemetry(t *testing.T) {
 	require.NoError(t, err)
 	defer tb.Shutdown()
 	tb.ProcessorErrorsummaryErrors.Add(context.Background(), 1)
+	tb.ProcessorErrorsummaryRedactions.Add(context.Background(), 1)
+	tb.ProcessorErrorsummaryUnclassified.Add(context.Background(), 1)
 	AssertEqualProcessorErrorsummaryErrors(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorErrorsummaryRedactions(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorErrorsummaryUnclassified(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 
