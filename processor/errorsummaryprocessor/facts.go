@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/stageflow/otelcol-stageflow/sdk/errorsummary"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
@@ -21,8 +22,10 @@ type facts struct {
 
 	exceptionType, exceptionMessage, exceptionStack string
 	errorType, errorMessage                         string
-	http, httpOld                                   int
-	grpc                                            [3]int // in the order of precedence
+	// body is the text of a log record.
+	body          string
+	http, httpOld int
+	grpc          [3]int // in the order of precedence
 
 	runID, runStatus, stageName, stageStatus, callID, callStatus, failedStage string
 	provider                                                                  string
@@ -82,9 +85,17 @@ func (f *facts) read(attrs pcommon.Map) {
 	}
 }
 
-// tellsError: a log record has no status of its own; these say that it is about an error.
-func (f *facts) tellsError() bool {
-	return f.exceptionType != "" || f.exceptionMessage != "" || f.errorMessage != "" || f.code != "" ||
+// readBody takes the text of a log record, if it is one.
+func (f *facts) readBody(body pcommon.Value) {
+	if body.Type() == pcommon.ValueTypeStr {
+		f.body = body.Str()
+	}
+}
+
+// tellsError: a log record has no status of its own; these say that it is about an error. Of the severity alone only a
+// text is, which there is something to say of.
+func (f *facts) tellsError(severity plog.SeverityNumber) bool {
+	return severity >= plog.SeverityNumberError && f.body != "" || f.exceptionType != "" || f.exceptionMessage != "" || f.errorMessage != "" || f.code != "" ||
 		failed(f.runStatus) || failed(f.stageStatus) || failed(f.callStatus)
 }
 
@@ -104,7 +115,7 @@ func (f *facts) forget() {
 func (f *facts) summary(o errorsummary.Options, status string) errorsummary.Summary {
 	in := errorsummary.Input{
 		Type:       f.exceptionType,
-		Message:    first(f.exceptionMessage, status, f.errorMessage),
+		Message:    first(f.exceptionMessage, status, f.errorMessage, f.body),
 		Stack:      f.exceptionStack,
 		Code:       f.code,
 		Retryable:  f.retryable,

@@ -21,7 +21,8 @@ func (p *logsProcessor) process(ctx context.Context, ld plog.Logs) (plog.Logs, e
 			for _, record := range sl.LogRecords().All() {
 				var f facts
 				f.read(record.Attributes())
-				if !f.tellsError() {
+				f.readBody(record.Body())
+				if !f.tellsError(record.SeverityNumber()) {
 					continue
 				}
 				s := p.summary(&f, "")

@@ -298,6 +298,39 @@ func TestLogRecords(t *testing.T) {
 	}
 }
 
+func TestBodiesOfLogRecords(t *testing.T) {
+	trace := "Traceback (most recent call last):\n  File \"a.py\", line 1, in <module>\nConnectionRefusedError: [Errno 111] Connection refused"
+	for name, tt := range map[string]struct {
+		severity plog.SeverityNumber
+		body     any
+		attrs    map[string]any
+		code     any
+		message  any
+	}{
+		"an error's text":            {plog.SeverityNumberError, "circuit breaker open", nil, "CIRCUIT_OPEN", "circuit breaker open"},
+		"a traceback":                {plog.SeverityNumberFatal, trace, nil, "NETWORK_ERROR", "ConnectionRefusedError: [Errno 111] Connection refused"},
+		"a warning":                  {plog.SeverityNumberWarn, "circuit breaker open", nil, nil, nil},
+		"no severity":                {plog.SeverityNumberUnspecified, "circuit breaker open", nil, nil, nil},
+		"an error without a text":    {plog.SeverityNumberError, nil, nil, nil, nil},
+		"an error that is no text":   {plog.SeverityNumberError, map[string]any{"a": "b"}, nil, nil, nil},
+		"a type, the text elsewhere": {plog.SeverityNumberInfo, "circuit breaker open", map[string]any{semconv.ExceptionTypeKey: "A"}, "CIRCUIT_OPEN", "circuit breaker open"},
+		"attributes say more":        {plog.SeverityNumberError, "oh", exception("A", "circuit breaker open"), "CIRCUIT_OPEN", "circuit breaker open"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ld := records(t, tt.attrs)
+			record := ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
+			record.SetSeverityNumber(tt.severity)
+			require.NoError(t, record.Body().FromRaw(tt.body))
+			p, err := NewFactory().CreateLogs(t.Context(), processortest.NewNopSettings(metadata.Type), createDefaultConfig(), consumertest.NewNop())
+			require.NoError(t, err)
+			require.NoError(t, p.ConsumeLogs(t.Context(), ld))
+			got := record.Attributes().AsRaw()
+			assert.Equal(t, tt.code, got[semconv.ErrorCodeKey])
+			assert.Equal(t, tt.message, got[semconv.ErrorTextKey])
+		})
+	}
+}
+
 func TestTelemetry(t *testing.T) {
 	tel := componenttest.NewTelemetry()
 	defer func() { require.NoError(t, tel.Shutdown(t.Context())) }()

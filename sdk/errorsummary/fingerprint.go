@@ -21,8 +21,8 @@ func fingerprint(code, typeName, message string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// appendTemplate writes message with what varies replaced: numbers, hex digests, UUIDs and long ids by #, quoted
-// text by ”. One pass; a quote that never closes is looked for once per kind of quote.
+// appendTemplate writes message with what varies replaced: numbers, hex digests, UUIDs, long ids and paths by #,
+// quoted text by ”. One pass; a quote that never closes is looked for once per kind of quote.
 func appendTemplate(dst []byte, message string) []byte {
 	var noMore [128]bool // quotes that do not close any more
 	for i := 0; i < len(message); {
@@ -36,7 +36,19 @@ func appendTemplate(dst []byte, message string) []byte {
 			}
 			dst = append(dst, c)
 			i++
+		case c == '/' && (i == 0 || !alnum(message[i-1]) && message[i-1] != '/' && message[i-1] != ':'):
+			end := i + pathLen(message[i:])
+			dst = append(dst, '/')
+			if end > i+1 {
+				dst = append(dst, '#')
+			}
+			i = end
 		case digit(c) || letter(c):
+			if n := windowsPathLen(message[i:]); n > 0 && (i == 0 || !alnum(message[i-1])) {
+				dst = append(dst, "/#"...)
+				i += n
+				continue
+			}
 			end := i + wordLen(message[i:])
 			dst = appendWord(dst, message[i:end])
 			i = end
@@ -46,6 +58,35 @@ func appendTemplate(dst []byte, message string) []byte {
 		}
 	}
 	return dst
+}
+
+// pathLen is the length of the absolute path that s, which begins with a slash, begins with: 1 where there is only a slash
+// or one name behind it, which may be anything.
+func pathLen(s string) int {
+	n, slashes := 1, 1
+	for n < len(s) && (alnum(s[n]) || s[n] >= 0x80 || strings.IndexByte("._-/@+~%=", s[n]) >= 0) {
+		if s[n] == '/' {
+			slashes++
+		}
+		n++
+	}
+	if slashes < 2 {
+		return 1
+	}
+	// A full stop or a line's colon behind it is not of the path.
+	return len(strings.TrimRight(s[:n], "."))
+}
+
+// windowsPathLen is the same for C:\dir\file, 0 where there is none.
+func windowsPathLen(s string) int {
+	if len(s) < 4 || !letter(s[0]) || s[1] != ':' || s[2] != '\\' {
+		return 0
+	}
+	n := 3
+	for n < len(s) && (alnum(s[n]) || s[n] >= 0x80 || strings.IndexByte("._-\\@+~%=", s[n]) >= 0) {
+		n++
+	}
+	return len(strings.TrimRight(s[:n], "."))
 }
 
 // closingQuote returns where the text after the quotation at i goes on, 0 when there is none. A quote inside a

@@ -197,6 +197,9 @@ func TestFingerprint(t *testing.T) {
 		{"no model 'gpt-9'", `no model "llama"`},
 		{"req_011CQabcdefghijkl denied", "req_99ZZabcdefghijkl0 denied"},
 		{"object at 0x7f00", "object at 0xdeadbeef00"},
+		{"open /var/lib/a/b.wav: no such file", "open /tmp/x-1/y_2.mp3: no such file"},
+		{"cannot read /srv/models/llm.", "cannot read /opt/other/tts."},
+		{`open C:\data\a.wav: denied`, `open D:\x\y\b.mp3: denied`},
 	}
 	for _, p := range same {
 		assert.Equal(t, Classify(Input{Message: p[0]}).Fingerprint, Classify(Input{Message: p[1]}).Fingerprint, p)
@@ -206,6 +209,9 @@ func TestFingerprint(t *testing.T) {
 		{{Message: "boom", Type: "A"}, {Message: "boom", Type: "B"}},
 		{{Message: "boom", Code: "A"}, {Message: "boom", Code: "B"}},
 		{{Message: "can't connect and won't retry"}, {Message: "can't sleep and won't retry"}}, // apostrophes
+		{{Message: "GET /users failed"}, {Message: "GET /orders failed"}},                      // one name is no path
+		{{Message: "read/write error"}, {Message: "read/seek error"}},
+		{{Message: "https://a.example/x/y refused"}, {Message: "https://b.example/x/y refused"}},
 		{{Message: "an 'open quote one"}, {Message: "an 'open quote two"}},
 	}
 	for _, p := range different {
