@@ -63,12 +63,18 @@ func (f *followed) news() []string {
 	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 }
 
+// write tells of a run. The second tick of the news before may still be looking, so what is to be seen in one look is to
+// be written at once.
 func (f *followed) write(id, status string, at time.Time) {
+	readertest.Write(f.t, f.store, f.fact(id, status, at))
+}
+
+func (f *followed) fact(id, status string, at time.Time) *runlog.Row {
 	cells := readertest.Cells{"run_id": id, "pipeline_name": "chat", "started_at": at}
 	if status != "running" {
 		cells["status"], cells["end_kind"], cells["ended_at"] = status, "explicit", at
 	}
-	readertest.Write(f.t, f.store, readertest.Fact(f.t, runlog.Runs, at, cells))
+	return readertest.Fact(f.t, runlog.Runs, at, cells)
 }
 
 func TestTail(t *testing.T) {
@@ -90,8 +96,9 @@ func TestTail(t *testing.T) {
 	f.write("new", "running", now.Add(time.Second))
 	assert.Empty(t, f.news())
 
-	f.write("new", "failed", now.Add(2*time.Second))
-	f.write("late, within the lookback", "completed", now.Add(-30*time.Second))
+	readertest.Write(t, f.store,
+		f.fact("new", "failed", now.Add(2*time.Second)),
+		f.fact("late, within the lookback", "completed", now.Add(-30*time.Second)))
 	lines = f.news()
 	require.Len(t, lines, 2)
 	assert.Contains(t, lines[0], "late")
