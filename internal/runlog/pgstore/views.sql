@@ -25,22 +25,12 @@ WHERE status = 'failed' OR status = 'abandoned'
 GROUP BY error_code, error_type, error_retryable;
 
 CREATE VIEW provider_health AS
-SELECT operation, provider, model_id, count(*) AS calls, count(*) FILTER (WHERE NOT success) AS failures,
-  count(*) FILTER (WHERE NOT success)::double precision / count(*) AS failure_ratio,
-  percentile_disc(0.5) WITHIN GROUP (ORDER BY latency_ms) AS p50_ms,
-  percentile_disc(0.95) WITHIN GROUP (ORDER BY latency_ms) AS p95_ms,
-  percentile_disc(0.99) WITHIN GROUP (ORDER BY latency_ms) AS p99_ms,
-  sum(input_tokens)::bigint AS input_tokens, sum(output_tokens)::bigint AS output_tokens, sum(cost_usd) AS cost_usd,
-  (array_agg(error_code ORDER BY ended_at DESC NULLS LAST, run_id, call_id) FILTER (WHERE NOT success))[1] AS last_error_code,
-  (array_agg(error_message ORDER BY ended_at DESC NULLS LAST, run_id, call_id) FILTER (WHERE NOT success))[1] AS last_error_message,
-  (array_agg(ended_at ORDER BY ended_at DESC NULLS LAST, run_id, call_id) FILTER (WHERE NOT success))[1] AS last_error_at
-FROM provider_calls
-WHERE success IS NOT NULL
-GROUP BY operation, provider, model_id;
+WITH calls AS (SELECT * FROM provider_calls)
+{{provider_health}};
 
 -- No index on the end of calls is needed: a call that ended within the hour belongs to a run that was updated since.
 CREATE VIEW provider_health_last_hour AS
-WITH recent AS (
+WITH calls AS (
   SELECT c.* FROM runs_data AS r JOIN provider_calls_data AS c ON c.run_id = r.run_id
   WHERE coalesce(r.updated_at, '1970-01-01 00:00:00+00'::timestamptz) >= now() - interval '1 hour'
     AND c.ended_at >= now() - interval '1 hour'
@@ -48,18 +38,7 @@ WITH recent AS (
   SELECT * FROM provider_calls_data
   WHERE run_id = '' AND coalesce(ended_at, started_at, '1970-01-01 00:00:00+00'::timestamptz) >= now() - interval '1 hour'
 )
-SELECT operation, provider, model_id, count(*) AS calls, count(*) FILTER (WHERE NOT success) AS failures,
-  count(*) FILTER (WHERE NOT success)::double precision / count(*) AS failure_ratio,
-  percentile_disc(0.5) WITHIN GROUP (ORDER BY latency_ms) AS p50_ms,
-  percentile_disc(0.95) WITHIN GROUP (ORDER BY latency_ms) AS p95_ms,
-  percentile_disc(0.99) WITHIN GROUP (ORDER BY latency_ms) AS p99_ms,
-  sum(input_tokens)::bigint AS input_tokens, sum(output_tokens)::bigint AS output_tokens, sum(cost_usd) AS cost_usd,
-  (array_agg(error_code ORDER BY ended_at DESC NULLS LAST, run_id, call_id) FILTER (WHERE NOT success))[1] AS last_error_code,
-  (array_agg(error_message ORDER BY ended_at DESC NULLS LAST, run_id, call_id) FILTER (WHERE NOT success))[1] AS last_error_message,
-  (array_agg(ended_at ORDER BY ended_at DESC NULLS LAST, run_id, call_id) FILTER (WHERE NOT success))[1] AS last_error_at
-FROM recent
-WHERE success IS NOT NULL
-GROUP BY operation, provider, model_id;
+{{provider_health}};
 
 CREATE VIEW stage_latency AS
 SELECT r.pipeline_name, s.name AS stage, count(*) AS attempts,

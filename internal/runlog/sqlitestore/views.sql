@@ -38,52 +38,20 @@ FROM f
 WHERE recent = 1;
 
 CREATE VIEW provider_health AS
-WITH c AS (
-  SELECT operation, provider, model_id, success, latency_ms, input_tokens, output_tokens, cost_usd, error_code, error_message, ended_at,
-    cume_dist() OVER (PARTITION BY operation, provider, model_id, latency_ms IS NULL ORDER BY latency_ms) AS part,
-    row_number() OVER (PARTITION BY operation, provider, model_id, success ORDER BY ended_at DESC, run, call_id) AS recent
-  FROM provider_calls_data
-  WHERE success IS NOT NULL
-)
-SELECT operation, provider, model_id, count(*) AS calls, sum(success = 0) AS failures, avg(success = 0) AS failure_ratio,
-  min(CASE WHEN part >= 0.5 THEN latency_ms END) AS p50_ms,
-  min(CASE WHEN part >= 0.95 THEN latency_ms END) AS p95_ms,
-  min(CASE WHEN part >= 0.99 THEN latency_ms END) AS p99_ms,
-  sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(cost_usd) AS cost_usd,
-  max(CASE WHEN success = 0 AND recent = 1 THEN error_code END) AS last_error_code,
-  max(CASE WHEN success = 0 AND recent = 1 THEN error_message END) AS last_error_message,
-  max(CASE WHEN success = 0 AND recent = 1
-    THEN strftime('%Y-%m-%dT%H:%M:%S', ended_at / 1000000, 'unixepoch') || printf('.%06dZ', ended_at % 1000000) END) AS last_error_at
-FROM c
-GROUP BY operation, provider, model_id;
+WITH calls AS (SELECT * FROM provider_calls_data)
+{{provider_health}};
 
 -- No index on the end of calls is needed: a call that ended within the hour belongs to a run that was updated since.
 CREATE VIEW provider_health_last_hour AS
-WITH recent_calls AS (
+WITH calls AS (
   SELECT c.* FROM runs_data r CROSS JOIN provider_calls_data c ON c.run = r.id
   WHERE r.id <> 0 AND coalesce(r.updated_at, 0) >= (unixepoch('now') - 3600) * 1000000
     AND c.ended_at >= (unixepoch('now') - 3600) * 1000000
   UNION ALL
   SELECT * FROM provider_calls_data INDEXED BY provider_calls_loose
   WHERE run = 0 AND coalesce(ended_at, started_at, 0) >= (unixepoch('now') - 3600) * 1000000
-), c AS (
-  SELECT operation, provider, model_id, success, latency_ms, input_tokens, output_tokens, cost_usd, error_code, error_message, ended_at,
-    cume_dist() OVER (PARTITION BY operation, provider, model_id, latency_ms IS NULL ORDER BY latency_ms) AS part,
-    row_number() OVER (PARTITION BY operation, provider, model_id, success ORDER BY ended_at DESC, run, call_id) AS recent
-  FROM recent_calls
-  WHERE success IS NOT NULL
 )
-SELECT operation, provider, model_id, count(*) AS calls, sum(success = 0) AS failures, avg(success = 0) AS failure_ratio,
-  min(CASE WHEN part >= 0.5 THEN latency_ms END) AS p50_ms,
-  min(CASE WHEN part >= 0.95 THEN latency_ms END) AS p95_ms,
-  min(CASE WHEN part >= 0.99 THEN latency_ms END) AS p99_ms,
-  sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(cost_usd) AS cost_usd,
-  max(CASE WHEN success = 0 AND recent = 1 THEN error_code END) AS last_error_code,
-  max(CASE WHEN success = 0 AND recent = 1 THEN error_message END) AS last_error_message,
-  max(CASE WHEN success = 0 AND recent = 1
-    THEN strftime('%Y-%m-%dT%H:%M:%S', ended_at / 1000000, 'unixepoch') || printf('.%06dZ', ended_at % 1000000) END) AS last_error_at
-FROM c
-GROUP BY operation, provider, model_id;
+{{provider_health}};
 
 CREATE VIEW stage_latency AS
 WITH s AS (

@@ -201,11 +201,13 @@ FROM provider_calls_data d
 JOIN runs_data r ON r.id = d.run;
 
 CREATE VIEW provider_health AS
-WITH c AS (
+WITH calls AS (SELECT * FROM provider_calls_data)
+-- What both views of provider health tell of their calls.
+, c AS (
   SELECT operation, provider, model_id, success, latency_ms, input_tokens, output_tokens, cost_usd, error_code, error_message, ended_at,
     cume_dist() OVER (PARTITION BY operation, provider, model_id, latency_ms IS NULL ORDER BY latency_ms) AS part,
     row_number() OVER (PARTITION BY operation, provider, model_id, success ORDER BY ended_at DESC, run, call_id) AS recent
-  FROM provider_calls_data
+  FROM calls
   WHERE success IS NOT NULL
 )
 SELECT operation, provider, model_id, count(*) AS calls, sum(success = 0) AS failures, avg(success = 0) AS failure_ratio,
@@ -221,18 +223,20 @@ FROM c
 GROUP BY operation, provider, model_id;
 
 CREATE VIEW provider_health_last_hour AS
-WITH recent_calls AS (
+WITH calls AS (
   SELECT c.* FROM runs_data r CROSS JOIN provider_calls_data c ON c.run = r.id
   WHERE r.id <> 0 AND coalesce(r.updated_at, 0) >= (unixepoch('now') - 3600) * 1000000
     AND c.ended_at >= (unixepoch('now') - 3600) * 1000000
   UNION ALL
   SELECT * FROM provider_calls_data INDEXED BY provider_calls_loose
   WHERE run = 0 AND coalesce(ended_at, started_at, 0) >= (unixepoch('now') - 3600) * 1000000
-), c AS (
+)
+-- What both views of provider health tell of their calls.
+, c AS (
   SELECT operation, provider, model_id, success, latency_ms, input_tokens, output_tokens, cost_usd, error_code, error_message, ended_at,
     cume_dist() OVER (PARTITION BY operation, provider, model_id, latency_ms IS NULL ORDER BY latency_ms) AS part,
     row_number() OVER (PARTITION BY operation, provider, model_id, success ORDER BY ended_at DESC, run, call_id) AS recent
-  FROM recent_calls
+  FROM calls
   WHERE success IS NOT NULL
 )
 SELECT operation, provider, model_id, count(*) AS calls, sum(success = 0) AS failures, avg(success = 0) AS failure_ratio,
