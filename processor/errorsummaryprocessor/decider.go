@@ -4,6 +4,7 @@
 package errorsummaryprocessor
 
 import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.uber.org/zap"
 
 	"github.com/stageflow/otelcol-stageflow/sdk/errorsummary"
@@ -21,13 +22,12 @@ type decider struct {
 
 func newDecider(cfg *Config, logger *zap.Logger) (decider, error) {
 	r, err := newRules(cfg, logger)
-	messages := errorsummary.Options{
-		MessageLimit: cfg.MessageLimit,
-		Redaction:    errorsummary.Redaction{Secrets: cfg.Redaction.Secrets, Emails: cfg.Redaction.Emails},
-	}
-	r.messages = messages
 	return decider{
-		rules: r, overwrite: cfg.Overwrite, rulesOnly: cfg.DisableBuiltin, messages: messages, originals: cfg.Redaction.Originals,
+		rules: r, overwrite: cfg.Overwrite, rulesOnly: cfg.DisableBuiltin, originals: cfg.Redaction.Originals,
+		messages: errorsummary.Options{
+			MessageLimit: cfg.MessageLimit,
+			Redaction:    errorsummary.Redaction{Secrets: cfg.Redaction.Secrets, Emails: cfg.Redaction.Emails},
+		},
 	}, err
 }
 
@@ -39,14 +39,26 @@ func (d *decider) summary(f *facts, status string) errorsummary.Summary {
 	}
 	s := f.summary(d.messages, status)
 	if d.rulesOnly && f.code == "" {
-		s = renamed(d.messages, &s, errorsummary.CodeUnknown, false, errorsummary.RuleNone)
+		s = d.renamed(&s, errorsummary.CodeUnknown, false, errorsummary.RuleNone)
 	}
 	return s
 }
 
+// byRules gives a failure the code of the user's rule that fits, if any. fit is asked with the built-in summary in the
+// attributes.
+func (d *decider) byRules(attrs pcommon.Map, s *errorsummary.Summary, fit func() *rule) {
+	if len(d.rules.all) == 0 {
+		return
+	}
+	write(attrs, s, "")
+	if one := fit(); one != nil {
+		*s = d.renamed(s, one.code, one.retryable, one.name)
+	}
+}
+
 // renamed is a summary with another code.
-func renamed(o errorsummary.Options, s *errorsummary.Summary, code string, retryable bool, rule string) errorsummary.Summary {
-	out := o.Classify(errorsummary.Input{Type: s.Type, Message: s.Message, Code: code, Retryable: &retryable})
+func (d *decider) renamed(s *errorsummary.Summary, code string, retryable bool, rule string) errorsummary.Summary {
+	out := d.messages.Classify(errorsummary.Input{Type: s.Type, Message: s.Message, Code: code, Retryable: &retryable})
 	out.Rule, out.Redacted = rule, s.Redacted
 	return out
 }

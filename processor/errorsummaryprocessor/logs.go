@@ -27,7 +27,7 @@ func (p *logsProcessor) process(ctx context.Context, ld plog.Logs) (plog.Logs, e
 				}
 				s := p.summary(&f, "")
 				if f.code == "" {
-					p.rules.apply(record.Attributes(), &s, func() *rule { return p.rules.ofLog(ctx, rl, sl, record) })
+					p.byRules(record.Attributes(), &s, func() *rule { return p.rules.ofLog(ctx, rl, sl, record) })
 				}
 				write(record.Attributes(), &s, "")
 				written.add(&s)

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
@@ -67,9 +66,8 @@ type rule struct {
 
 // rules are all of them. They come before the built-in ones.
 type rules struct {
-	all      []*rule
-	logger   *zap.Logger
-	messages errorsummary.Options
+	all    []*rule
+	logger *zap.Logger
 }
 
 func newRules(cfg *Config, logger *zap.Logger) (rules, error) {
@@ -124,15 +122,4 @@ func (r *rules) ofLog(ctx context.Context, rl plog.ResourceLogs, sl plog.ScopeLo
 		}
 		return one.log.Eval(ctx, t)
 	})
-}
-
-// apply gives a failure the code of the first rule that fits. decide is asked with the built-in summary in the attributes.
-func (r *rules) apply(attrs pcommon.Map, s *errorsummary.Summary, decide func() *rule) {
-	if len(r.all) == 0 {
-		return
-	}
-	write(attrs, s, "")
-	if one := decide(); one != nil {
-		*s = renamed(r.messages, s, one.code, one.retryable, one.name)
-	}
 }

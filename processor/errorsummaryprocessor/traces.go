@@ -68,7 +68,7 @@ func (p *tracesProcessor) collect(ctx context.Context, td ptrace.Traces) (out []
 				free = free[1:]
 				p.summarize(f, span, exception, ok)
 				if f.facts.code == "" {
-					p.rules.apply(span.Attributes(), &f.summary, func() *rule { return p.rules.ofSpan(ctx, rs, ss, span) })
+					p.byRules(span.Attributes(), &f.summary, func() *rule { return p.rules.ofSpan(ctx, rs, ss, span) })
 				}
 				out = append(out, f)
 			}
