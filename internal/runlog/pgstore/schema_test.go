@@ -133,7 +133,7 @@ func TestOpenWithoutTheRightToMigrate(t *testing.T) {
 
 // The whole schema, in the words that make it. A difference here is a difference in users' databases: it needs a new
 // migration, or the databases that exist will not have it.
-func TestMigrationsAreNeverChanged(t *testing.T) {
+func TestMigrationsOnlyAdd(t *testing.T) {
 	assert.Len(t, migrations(), 1)
 	for i, text := range migrations() {
 		assert.NotContains(t, strings.ToUpper(text), "DROP ", fmt.Sprint(i))
