@@ -22,7 +22,7 @@ import (
 )
 
 // StartTLS starts a server that takes TCP connections with TLS too, and returns with it an address of its own, so that its
-// port is free, and the file of the certificate that vouches for it.
+// port is free (Linux answers to all of 127.0.0.0/8), and the file of the certificate that vouches for it.
 func StartTLS(t testing.TB) (s *Server, host, certificate string) {
 	t.Helper()
 	pid := os.Getpid()
