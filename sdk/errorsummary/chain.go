@@ -266,7 +266,7 @@ func outermost(text string) string {
 	if !strings.Contains(text, pythonHeader) {
 		return text
 	}
-	c := splitChain(text)
+	c := splitChain(ends(text))
 	if c.n == 0 {
 		return text
 	}

@@ -28,14 +28,46 @@ func decide(in Input, ev evidence) (code string, retry bool, name string) {
 	return CodeUnknown, false, RuleNone
 }
 
+const (
+	// maxJudged is how many bytes of a text are judged. What is longer quotes a dump or a document; what happened
+	// is told before it or behind it, and the causes of a stack stand at one of its ends in every runtime.
+	maxJudged = 64 << 10
+	// maxType is how much of a type's name is judged, from its end: the last part is what counts.
+	maxType = 1 << 10
+)
+
+// ends returns text, or the beginning and the end of a long one, on lines of their own.
+func ends(text string) string {
+	if len(text) <= maxJudged {
+		return text
+	}
+	const half = maxJudged / 2
+	tail := text[len(text)-half:]
+	if i := strings.IndexAny(tail[:half/2], " \n"); i >= 0 {
+		tail = tail[i+1:] // a word cut in two may read like another one
+	}
+	return text[:half] + "\n" + tail
+}
+
 // decide reads the table; nil is UNKNOWN. The Python library's two rules, and the breakers, see the whole of
 // type and message; then the links of the chain are judged one by one, the innermost first.
 func (s *scanner) decide(in Input, ev evidence) *rule {
 	j := judge{scanner: s, table: compiled()}
 	s.plainGo = strings.HasPrefix(in.Type, "*errors.") && in.HTTPStatus == 0 && in.GRPCStatus <= 0
 	known := facts{in.HTTPStatus, in.GRPCStatus, ev}
+	in.Type = in.Type[max(0, len(in.Type)-maxType):]
 	typed := j.typeFindings(in.Type)
 	whole := typed
+	if len(in.Message) > maxJudged {
+		for i := range j.anywhere {
+			n := &j.anywhere[i]
+			found, steps := n.in(in.Message)
+			if s.steps += steps; found {
+				whole.note(rankFirst, finding{rule: n.rule + 1})
+			}
+		}
+	}
+	in.Message, in.Stack = ends(in.Message), ends(in.Stack)
 	s.scan(j.texts, in.Message, segmented(in.Type), &whole)
 	if r := j.early(&whole, ev); r != nil {
 		return r

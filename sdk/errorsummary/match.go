@@ -42,10 +42,12 @@ var scanners = sync.Pool{New: func() any {
 	return &scanner{progress: make([]progress, max(len(t.texts.patterns), len(t.types.patterns)))}
 }}
 
+// kelvin is the sign whose lower case is k, as Python has it.
+const kelvin = "\u212a"
+
 // scan adds to f what a finds in text. In a text with segments ("a: b: c") a row found further right is better;
 // otherwise the earlier row is.
 func (s *scanner) scan(a *automaton, text string, segments bool, f *findings) {
-	const kelvin = "\u212a" // lower case is k, as Python has it
 	s.steps += len(text)
 	s.stamp++
 	state, segment := 0, 0

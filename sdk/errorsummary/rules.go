@@ -75,6 +75,8 @@ type table struct {
 	rules []rule
 	types *automaton
 	texts *automaton
+	// anywhere is the texts of the block "first": they count in all of a message, however long it is.
+	anywhere []needle
 	// says, http and grpc hold row numbers; none is -1.
 	says map[string]int
 	http [600]int
@@ -106,6 +108,11 @@ func compile(text string) (*table, error) {
 	for i := range rules {
 		if err := t.add(i, &types, &texts); err != nil {
 			return nil, fmt.Errorf("rule %s: %w", rules[i].name, err)
+		}
+		if rules[i].block == "first" && rules[i].look == "text" {
+			for _, m := range rules[i].matches {
+				t.anywhere = append(t.anywhere, newNeedle(m, i))
+			}
 		}
 	}
 	t.types, t.texts = types.build(), texts.build()
