@@ -28,13 +28,13 @@ type failure struct {
 }
 
 func (p *tracesProcessor) process(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
-	failures := p.collect(ctx, td)
-	if len(failures) == 0 {
+	found := p.collect(ctx, td)
+	if len(found) == 0 {
 		return td, nil
 	}
-	nameRootCauses(failures)
+	nameRootCauses(found)
 	written := newTally()
-	for _, f := range failures {
+	for _, f := range found {
 		write(f.span.Attributes(), &f.summary, f.stage)
 		written.add(&f.summary)
 		written.redactions += p.maskSpan(f.span)
@@ -43,38 +43,48 @@ func (p *tracesProcessor) process(ctx context.Context, td ptrace.Traces) (ptrace
 	return td, nil
 }
 
-// slab is how many failures are allocated together: they are large, and how many a batch has is not known before.
-const slab = 32
-
-func (p *tracesProcessor) collect(ctx context.Context, td ptrace.Traces) (out []*failure) {
-	var free []failure
+func (p *tracesProcessor) collect(ctx context.Context, td ptrace.Traces) []*failure {
+	var found failures
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
-			spans := ss.Spans()
-			for i := range spans.Len() {
-				span := spans.At(i)
-				isError := span.Status().Code() == ptrace.StatusCodeError
-				if !isError && span.Events().Len() == 0 {
-					continue
+			// Most batches leave this loop without a call: what a span without an error costs is two comparisons.
+			for _, span := range ss.Spans().All() {
+				if span.Status().Code() == ptrace.StatusCodeError || span.Events().Len() > 0 {
+					p.collectSpan(ctx, &found, rs, ss, span)
 				}
-				exception, ok := lastException(span)
-				if !isError && !ok {
-					continue
-				}
-				if len(free) == 0 {
-					free = make([]failure, slab)
-				}
-				f := &free[0]
-				free = free[1:]
-				p.summarize(f, span, exception, ok)
-				if f.facts.code == "" {
-					p.byRules(span.Attributes(), &f.summary, func() *rule { return p.rules.ofSpan(ctx, rs, ss, span) })
-				}
-				out = append(out, f)
 			}
 		}
 	}
-	return out
+	return found.all
+}
+
+func (p *tracesProcessor) collectSpan(ctx context.Context, to *failures, rs ptrace.ResourceSpans, ss ptrace.ScopeSpans, span ptrace.Span) {
+	exception, ok := lastException(span)
+	if !ok && span.Status().Code() != ptrace.StatusCodeError {
+		return
+	}
+	f := to.add()
+	p.summarize(f, span, exception, ok)
+	if f.facts.code == "" {
+		p.byRules(span.Attributes(), &f.summary, func() *rule { return p.rules.ofSpan(ctx, rs, ss, span) })
+	}
+}
+
+// failures are those of a batch, allocated together: they are large, and how many there are is not known before.
+type failures struct {
+	all  []*failure
+	free []failure
+}
+
+func (fs *failures) add() *failure {
+	const slab = 32
+	if len(fs.free) == 0 {
+		fs.free = make([]failure, slab)
+	}
+	f := &fs.free[0]
+	fs.free = fs.free[1:]
+	fs.all = append(fs.all, f)
+	return f
 }
 
 // lastException finds the last exception event: with several, the last is the one that the span ended with.
