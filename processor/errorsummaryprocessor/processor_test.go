@@ -175,7 +175,41 @@ func TestRootCauses(t *testing.T) {
 		assert.Equal(t, true, got[1][semconv.ErrorRetryableKey])
 		assert.Equal(t, "failed_stage", got[1][semconv.ErrorRuleKey])
 		assert.Equal(t, "llm", got[1][semconv.ErrorStageKey])
-		assert.NotContains(t, got[2], semconv.ErrorStageKey)
+		assert.Equal(t, "llm", got[2][semconv.ErrorStageKey])
+		assert.NotContains(t, got[4], semconv.ErrorStageKey)
+	})
+	t.Run("a call under the application's own span", func(t *testing.T) {
+		got := run(t, batch(t,
+			span{id: 2, parent: 1, end: 8, message: "boom", attrs: stageSpan("llm", "failed")},
+			span{id: 3, parent: 2, end: 7, message: "boom"},
+			span{id: 4, parent: 3, end: 5, message: "503 down", attrs: callSpan()},
+		))
+		assert.Equal(t, "UNAVAILABLE", got[2][semconv.ErrorCodeKey])
+		assert.Equal(t, "UNKNOWN", got[3][semconv.ErrorCodeKey])
+	})
+	t.Run("a child run under a stage", func(t *testing.T) {
+		childRun := map[string]any{semconv.RunIDKey: "r2", semconv.RunStatusKey: "failed"}
+		childStage := map[string]any{semconv.RunIDKey: "r2", semconv.StageNameKey: "search", semconv.StageStatusKey: "failed"}
+		got := run(t, batch(t,
+			span{id: 1, end: 9, attrs: runSpan(nil)},
+			span{id: 2, parent: 1, end: 8, message: "boom", attrs: stageSpan("spawn", "failed")},
+			span{id: 3, parent: 2, end: 7, attrs: childRun},
+			span{id: 4, parent: 3, end: 6, message: "429 slow down", attrs: childStage},
+		))
+		for id, stage := range map[byte]string{1: "spawn", 2: "search", 3: "search", 4: "search"} {
+			assert.Equal(t, "RATE_LIMITED", got[id][semconv.ErrorCodeKey], id)
+			assert.Equal(t, stage, got[id][semconv.ErrorStageKey], id)
+		}
+	})
+	t.Run("spans that are each other's parents", func(t *testing.T) {
+		got := run(t, batch(t,
+			span{id: 1, parent: 2, end: 9, attrs: runSpan(nil)},
+			span{id: 2, parent: 1, end: 8, attrs: stageSpan("a", "failed")},
+			span{id: 3, parent: 4, end: 8, attrs: callSpan()},
+			span{id: 4, parent: 3, end: 8, attrs: callSpan()},
+			span{id: 5, parent: 5, end: 8, attrs: stageSpan("b", "failed")},
+		))
+		assert.Equal(t, "a", got[1][semconv.ErrorStageKey])
 	})
 	t.Run("a call that another instrumentation saw", func(t *testing.T) {
 		foreign := map[string]any{semconv.GenAIProviderNameKey: "openai"}

@@ -23,7 +23,7 @@ type failure struct {
 	span    ptrace.Span
 	facts   facts
 	summary errorsummary.Summary
-	// stage is the root cause's, on run spans.
+	// stage is the root cause's, on spans of runs and stages.
 	stage string
 }
 

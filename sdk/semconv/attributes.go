@@ -165,7 +165,8 @@ const (
 	ErrorSummaryKey     = "stageflow.error.summary"
 	ErrorRuleKey        = "stageflow.error.rule"
 	ErrorFingerprintKey = "stageflow.error.fingerprint"
-	// ErrorStageKey is the stage of the first failure under a run span. String.
+	// ErrorStageKey is the stage to blame for the failure of a run, on its span, or of a stage: its own name, or that of a
+	// stage of a child run. String.
 	ErrorStageKey = "stageflow.error.stage"
 )
 
