@@ -19,11 +19,7 @@ import (
 // The usage that f returns is recorded even beside an error. The context that f gets carries the ids of the span
 // that the collector will make of the call. Outside of [Run] the call is sent as one of no run.
 func Call(ctx context.Context, operation, provider, model string, f func(context.Context) (Usage, error)) error {
-	var c *Client
-	if s := scopeOf(ctx); s != nil {
-		c = s.run.client
-	}
-	c = c.or()
+	c := clientOf(ctx)
 	k := c.startCall(ctx, CallStart{Operation: operation, Provider: provider, ModelID: model})
 	inside := k.under(ctx)
 

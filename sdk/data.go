@@ -123,6 +123,17 @@ next:
 	}
 }
 
+// unless adds a field that is not there yet, and tells whether it did.
+func (d *data) unless(name string, v attribute.Value) bool {
+	for _, kv := range *d {
+		if string(kv.Key) == name {
+			return false
+		}
+	}
+	*d = append(*d, attribute.KeyValue{Key: attribute.Key(name), Value: v})
+	return true
+}
+
 // nested adds a map of the caller's; an empty one is left out.
 func (d *data) nested(name string, m map[string]any) {
 	if len(m) > 0 {
