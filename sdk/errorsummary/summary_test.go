@@ -280,13 +280,11 @@ func FuzzClassify(f *testing.F) {
 func BenchmarkClassify(b *testing.B) {
 	frame := "  File \"/usr/lib/python3.12/site-packages/app/stage.py\", line 123, in run\n    return await self.call()\n"
 	for name, in := range map[string]Input{
-		"timeout":           {Type: "TimeoutError", Message: "Stage timed out after 50ms"},
-		"unknown 200 B":     {Type: "RuntimeError", Message: strings.Repeat("something broke in a way nobody thought of ", 5)[:200]},
-		"provider":          {Type: "openai.RateLimitError", Message: "Error code: 429 - {'error': {'message': 'You exceeded your current quota, please check your plan and billing details.', 'type': 'insufficient_quota', 'param': None, 'code': 'insufficient_quota'}}", HTTPStatus: 429},
-		"traceback 10 kB":   {Message: pythonHeader + "\n" + strings.Repeat(frame, 90) + pythonDirect[len(pythonHeader)+1:]},
-		"long 200 kB":       {Type: "RuntimeError", Message: strings.Repeat("circuit ", 25_000)},
-		"adversarial 1 MB":  {Message: strings.Repeat("Caused by: ", 100_000)},
-		"adversarial 10 kB": {Message: strings.Repeat("Caused by: ", 1_000)},
+		"timeout":         {Type: "TimeoutError", Message: "Stage timed out after 50ms"},
+		"unknown 200 B":   {Type: "RuntimeError", Message: strings.Repeat("something broke in a way nobody thought of ", 5)[:200]},
+		"provider":        {Type: "openai.RateLimitError", Message: "Error code: 429 - {'error': {'message': 'You exceeded your current quota, please check your plan and billing details.', 'type': 'insufficient_quota', 'param': None, 'code': 'insufficient_quota'}}", HTTPStatus: 429},
+		"traceback 10 kB": {Message: pythonHeader + "\n" + strings.Repeat(frame, 90) + pythonDirect[len(pythonHeader)+1:]},
+		"long 200 kB":     {Type: "RuntimeError", Message: strings.Repeat("circuit ", 25_000)},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
