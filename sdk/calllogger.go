@@ -40,6 +40,8 @@ type Usage struct {
 	InputTokens  int64
 	OutputTokens int64
 	CostUSD      float64 // US dollars
+	AudioSeconds float64 // of audio heard or spoken
+	Characters   int64   // of text spoken
 	// Metrics are further fields of the call's end (the API's **metrics).
 	Metrics map[string]any
 }
@@ -147,9 +149,9 @@ func (c *Client) endCall(ctx context.Context, k *call, at time.Time, e CallEnd, 
 	d.httpStatus(e.Err)
 	d.count(fieldInputTokens, e.InputTokens)
 	d.count(fieldOutputTokens, e.OutputTokens)
-	if e.CostUSD != 0 {
-		d.float(fieldCost, e.CostUSD)
-	}
+	d.amount(fieldCost, e.CostUSD)
+	d.amount(fieldAudioSeconds, e.AudioSeconds)
+	d.count(fieldCharacters, e.Characters)
 	d.more(e.Metrics)
 	c.emit(k.under(ctx), semconv.EventCallEnded, semconv.TypeCallEnded, at, k.traceparent(), d)
 }

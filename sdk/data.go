@@ -48,6 +48,8 @@ const (
 	fieldInputTokens    = "input_tokens"
 	fieldOutputTokens   = "output_tokens"
 	fieldCost           = "cost_usd"
+	fieldAudioSeconds   = "audio_seconds"
+	fieldCharacters     = "characters"
 	fieldFromState      = "from_state"
 	fieldToState        = "to_state"
 	fieldGeneration     = "generation"
@@ -75,6 +77,13 @@ func (d *data) count(name string, v int64) {
 func (d *data) bool(name string, v bool) { *d = append(*d, attribute.Bool(name, v)) }
 
 func (d *data) float(name string, v float64) { *d = append(*d, attribute.Float64(name, v)) }
+
+// amount is count for what is not counted in whole ones.
+func (d *data) amount(name string, v float64) {
+	if v != 0 {
+		d.float(name, v)
+	}
+}
 
 // duration adds a duration in milliseconds, truncated to whole milliseconds as the framework does (catalogue 1.3); a negative
 // one is unknown.

@@ -87,7 +87,7 @@ func ExampleProviderCallLogger() {
 	logger.LogCallEnd(ctx, id, stageflow.CallEnd{
 		Success: true,
 		Latency: 340 * time.Millisecond,
-		Usage:   stageflow.Usage{Metrics: map[string]any{"audio_seconds": 4.2}},
+		Usage:   stageflow.Usage{AudioSeconds: 4.2},
 	})
 	// Output:
 	// provider_call.started

@@ -125,26 +125,17 @@ func newTestClient(t *testing.T) (*Client, *sink, *clock) {
 	return c, s, k
 }
 
-// plain turns a log value into Go values.
+// plain turns a log value into Go values, in which no name stands twice.
 func plain(v attribute.Value) any {
-	switch v.Type() {
-	case attribute.EMPTY:
-		return nil
-	case attribute.MAP:
-		out := map[string]any{}
+	if v.Type() == attribute.MAP {
+		seen := map[attribute.Key]bool{}
 		for _, kv := range v.AsMap() {
-			if _, twice := out[string(kv.Key)]; twice {
+			if seen[kv.Key] {
 				panic("key twice: " + kv.Key)
 			}
-			out[string(kv.Key)] = plain(kv.Value)
+			seen[kv.Key] = true
+			plain(kv.Value)
 		}
-		return out
-	case attribute.SLICE:
-		out := []any{}
-		for _, each := range v.AsSlice() {
-			out = append(out, plain(each))
-		}
-		return out
 	}
-	return v.AsInterface()
+	return goValue(v)
 }

@@ -5,6 +5,7 @@ package stageflow
 
 import (
 	"context"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -27,19 +28,20 @@ var _ EventSink = (*Client)(nil)
 // TryEmit sends an event of the application's own. The run, the stage and its attempt that ctx is in are added where
 // data does not name them. It never waits, and is always true: what the queue behind a client drops is counted there.
 func (c *Client) TryEmit(ctx context.Context, eventType string, data map[string]any) bool {
-	c.custom(ctx, eventType, data)
+	c.custom(ctx, eventType, c.now(), data)
 	return true
 }
 
 // Emit is TryEmit: there is nothing to wait for.
 func (c *Client) Emit(ctx context.Context, eventType string, data map[string]any) error {
-	c.custom(ctx, eventType, data)
+	c.custom(ctx, eventType, c.now(), data)
 	return nil
 }
 
 // EmitEvent sends an event of the application's own through the client of the run that ctx is in, else the [Default].
 func EmitEvent(ctx context.Context, eventType string, data map[string]any) {
-	clientOf(ctx).custom(ctx, eventType, data)
+	c := clientOf(ctx)
+	c.custom(ctx, eventType, c.now(), data)
 }
 
 // clientOf is the client of the run that ctx is in, else the default.
@@ -50,7 +52,7 @@ func clientOf(ctx context.Context) *Client {
 	return Default()
 }
 
-func (c *Client) custom(ctx context.Context, eventType string, fields map[string]any) {
+func (c *Client) custom(ctx context.Context, eventType string, at time.Time, fields map[string]any) {
 	d := newData()
 	d.more(fields)
 	traceparent := ""
@@ -63,5 +65,5 @@ func (c *Client) custom(ctx context.Context, eventType string, fields map[string
 	}
 	status, _ := fields[fieldStatus].(string)
 	_, wide := fields["data_keys"]
-	c.emit(ctx, semconv.EventNameOf(eventType, status, wide), eventType, c.now(), traceparent, d)
+	c.emit(ctx, semconv.EventNameOf(eventType, status, wide), eventType, at, traceparent, d)
 }

@@ -192,3 +192,40 @@ func nilable(rv reflect.Value) bool {
 	}
 	return false
 }
+
+// snapshot is a bounded copy of a caller's fields, which may change when the caller goes on.
+func snapshot(fields map[string]any) map[string]any {
+	if fields == nil {
+		return nil
+	}
+	out := make(map[string]any, min(len(fields), maxFields))
+	left := newBudget()
+	for name, v := range fields {
+		if len(out) == maxFields {
+			break
+		}
+		out[key(name)] = goValue(value(v, left))
+	}
+	return out
+}
+
+// goValue turns a converted value back into maps, slices and plain values.
+func goValue(v attribute.Value) any {
+	switch v.Type() {
+	case attribute.EMPTY:
+		return nil
+	case attribute.MAP:
+		out := make(map[string]any, len(v.AsMap()))
+		for _, kv := range v.AsMap() {
+			out[string(kv.Key)] = goValue(kv.Value)
+		}
+		return out
+	case attribute.SLICE:
+		out := make([]any, 0, len(v.AsSlice()))
+		for _, each := range v.AsSlice() {
+			out = append(out, goValue(each))
+		}
+		return out
+	}
+	return v.AsInterface()
+}
