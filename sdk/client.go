@@ -30,6 +30,10 @@ type Client struct {
 	seq    atomic.Int64
 	now    func() time.Time
 
+	// Of a client made by Setup: what became of its events, and sending those that wait.
+	delivered func() (sent, lost int64)
+	flush     func(context.Context) error
+
 	runs  *bounded[string, *runRef]
 	calls *bounded[string, *call]
 }
@@ -71,6 +75,33 @@ func (c *Client) or() *Client {
 		return c
 	}
 	return Default()
+}
+
+// Stats is how the client's events fare. Of one that was not made by [Setup] only the number of events is known.
+func (c *Client) Stats() DeliveryStats {
+	s := DeliveryStats{Emitted: c.seq.Load()}
+	if c.delivered != nil {
+		s.Sent, s.Lost = c.delivered()
+	}
+	return s
+}
+
+// Flush sends what waits in the queue behind a client made by [Setup] and returns when it has been sent or given up, or
+// ctx ends: for processes that are frozen between two requests, as functions in a cloud are. What is behind any other
+// client is not its own to flush.
+func (c *Client) Flush(ctx context.Context) error {
+	if c.flush == nil {
+		return nil
+	}
+	return c.flush(ctx)
+}
+
+// tellLost sends an event that tells of lost ones.
+func (c *Client) tellLost(fresh, total int64) {
+	d := newData()
+	d.count(fieldLost, fresh)
+	d.count(fieldLostTotal, total)
+	c.emit(context.Background(), semconv.EventTelemetryLost, semconv.TypeTelemetryLost, c.now(), "", d)
 }
 
 // emit writes one event. The record takes its trace and span id from ctx; traceparent is "" for a run without a

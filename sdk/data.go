@@ -53,6 +53,8 @@ const (
 	fieldFromState      = "from_state"
 	fieldToState        = "to_state"
 	fieldGeneration     = "generation"
+	fieldLost           = "lost"
+	fieldLostTotal      = "lost_total"
 )
 
 // data is the content of one event, built field by field; absent values are left out, names are unique.

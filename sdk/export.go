@@ -22,9 +22,12 @@ type guardedExporter struct {
 	done chan struct{} // closed by Shutdown, the last thing the batching goroutine does with an exporter
 	once sync.Once
 
-	mu   sync.Mutex
-	last error // of the outage that lasts; nil when events arrive
-	sent int64 // events that arrived
+	// report sends an event that tells of lost ones.
+	report func(fresh, total int64)
+
+	mu     sync.Mutex
+	last   error // of the outage that lasts; nil when events arrive
+	ledger ledger
 }
 
 func newGuardedExporter(e sdklog.Exporter) *guardedExporter {
@@ -44,14 +47,26 @@ func (g *guardedExporter) Export(ctx context.Context, records []sdklog.Record) e
 	g.mu.Lock()
 	outage := err != nil && g.last == nil
 	g.last = err
-	if err == nil {
-		g.sent += int64(len(records))
+	g.ledger.settle(numbersOf(records), err == nil)
+	var fresh, total int64
+	if err == nil { // while nothing arrives there is nobody to tell
+		fresh, total = g.ledger.unreported()
 	}
 	g.mu.Unlock()
 	if outage {
 		otel.Handle(fmt.Errorf("stageflow: events do not reach the collector (said once until they do again): %w", err))
 	}
+	if fresh > 0 {
+		g.report(fresh, total)
+	}
 	return nil
+}
+
+// delivered is what became of the events so far.
+func (g *guardedExporter) delivered() (sent, lost int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.ledger.sent, g.ledger.lost()
 }
 
 func (g *guardedExporter) Shutdown(ctx context.Context) error {
@@ -66,5 +81,5 @@ func (g *guardedExporter) stop(written int64) (lost int64, why error) {
 	<-g.done
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return written - g.sent, g.last
+	return written - g.ledger.sent, g.last
 }

@@ -78,7 +78,8 @@ func WithServiceName(name string) Option { return func(s *setup) { s.service = n
 // OTEL_SDK_DISABLED=true nothing is sent.
 //
 // The error tells of settings that cannot be right. That no collector listens is none: events wait in a bounded
-// queue (2048), of which the oldest are dropped; the first failure of an outage goes to OpenTelemetry's error handler.
+// queue (2048), of which the oldest are dropped; the first failure of an outage goes to OpenTelemetry's error handler,
+// and when events arrive again, one of type telemetry.lost says how many did not.
 func Setup(ctx context.Context, opts ...Option) (shutdown func(context.Context) error, err error) {
 	var s setup
 	for _, opt := range opts {
@@ -104,6 +105,8 @@ func Setup(ctx context.Context, opts ...Option) (shutdown func(context.Context) 
 		sdklog.WithAllowKeyDuplication(), // there is none, so it need not be looked for
 	)
 	client := NewClient(provider)
+	client.delivered, client.flush = guarded.delivered, provider.ForceFlush
+	guarded.report = client.tellLost
 	SetDefault(client)
 
 	return func(ctx context.Context) error {

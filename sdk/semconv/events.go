@@ -53,6 +53,8 @@ const (
 
 	// EventBreakerTransition tells a change of state of an SDK's own circuit breaker.
 	EventBreakerTransition EventName = "stageflow.breaker.transition"
+	// EventTelemetryLost tells how many events of a sender did not arrive.
+	EventTelemetryLost EventName = "stageflow.telemetry.lost"
 	// EventOther is any event whose type no row of [Events] has.
 	EventOther EventName = "stageflow.event"
 )
@@ -66,6 +68,7 @@ const (
 	TypeCallStarted       = "provider_call.started"
 	TypeCallEnded         = "provider_call.ended"
 	TypeBreakerTransition = "breaker.transition"
+	TypeTelemetryLost     = "telemetry.lost"
 )
 
 // StageType is the type of a stage's lifecycle event: stage.{name}.{status} (catalogue 1.3).

@@ -228,46 +228,54 @@ var Events = []Event{
 		Required: []string{"pipeline_run_id", "execution_mode", "guard", "attempts"},
 	},
 
-	// Streams. Only those that are wired to a context tell of which run they are.
+	// Streams. Only those that are wired to a context tell of which run they are; only our SDK's tell which queue.
 	{
 		Name: EventStreamChunkDropped, About: AboutStream, Metrics: []string{MetricStreamDropped, MetricStreamQueueUse},
 		Types:    []string{"stream.chunk_dropped"},
 		Required: []string{"queue_size", "max_size", "reason"},
+		Optional: []string{"queue"},
 	},
 	{
 		Name: EventStreamProducerBlocked, About: AboutStream, Metrics: []string{MetricStreamBlockedDuration},
 		Types:    []string{"stream.producer_blocked"},
 		Required: []string{"blocked_ms", "queue_size"},
+		Optional: []string{"queue"},
 	},
 	{
 		Name: EventStreamThrottleStarted, About: AboutStream, Metrics: []string{MetricStreamQueueUse},
 		Types:    []string{"stream.throttle_started"},
 		Required: []string{"fill_percentage", "queue_size"},
+		Optional: []string{"queue"},
 	},
 	{
 		Name: EventStreamThrottleEnded, About: AboutStream, Metrics: []string{MetricStreamQueueUse},
 		Types:    []string{"stream.throttle_ended"},
 		Required: []string{"fill_percentage", "queue_size"},
+		Optional: []string{"queue"},
 	},
 	{
 		Name: EventStreamBufferOverflow, About: AboutStream, Metrics: []string{MetricStreamBytesDropped},
 		Types:    []string{"stream.buffer_overflow"},
 		Required: []string{"bytes_dropped", "buffer_duration_ms", "max_duration_ms"},
+		Optional: []string{"queue"},
 	},
 	{
 		Name: EventStreamBufferUnderrun, About: AboutStream, Metrics: []string{MetricStreamUnderruns},
 		Types:    []string{"stream.buffer_underrun"},
 		Required: []string{"bytes_requested", "bytes_available", "buffer_duration_ms"},
+		Optional: []string{"queue"},
 	},
 	{
 		Name: "stageflow.stream.buffer_recovered", About: AboutStream,
 		Types:    []string{"stream.buffer_recovered"},
 		Required: []string{"buffer_duration_ms"},
+		Optional: []string{"queue"},
 	},
 	{
 		Name: "stageflow.stream.queue_closed", About: AboutStream,
 		Types:    []string{"stream.queue_closed"},
 		Required: []string{"total_items", "dropped_items", "blocked_puts", "max_queue_size", "total_blocked_ms"},
+		Optional: []string{"queue"},
 	},
 
 	// The rest.
@@ -305,6 +313,12 @@ var Events = []Event{
 		Name:     EventBreakerTransition,
 		Types:    []string{TypeBreakerTransition},
 		Required: []string{"operation", "provider", "from_state", "to_state", "generation"},
+	},
+	{
+		// Of the sender whose sink id it has: the number since it said so last, and since it began.
+		Name:     EventTelemetryLost,
+		Types:    []string{TypeTelemetryLost},
+		Required: []string{"lost", "lost_total"},
 	},
 	{
 		Name: EventOther, Open: true,

@@ -84,9 +84,9 @@ var plainFields = []string{
 	"artifacts_count", "attempt", "attempts", "backoff_strategy", "blocked_ms", "blocked_puts", "buffer_duration_ms",
 	"bytes_available", "bytes_dropped", "bytes_requested", "cascade_depth", "check", "content_type", "delay_ms", "depth",
 	"dropped_items", "extra", "fail_on_violation", "fill_percentage", "from_state", "generation", "guard", "ip_address",
-	"key", "max_attempts", "max_duration_ms", "max_queue_size", "max_size", "metadata", "operation",
+	"key", "lost", "lost_total", "max_attempts", "max_duration_ms", "max_queue_size", "max_size", "metadata", "operation",
 	"original_action_timestamp", "original_tokens", "output_summary", "payload_summary", "preserved_ratio", "provider",
-	"queue_size", "reason", "resource_org_id", "retry_stage", "retryable", "size_bytes", "stage", "stage_counts",
+	"queue", "queue_size", "reason", "resource_org_id", "retry_stage", "retryable", "size_bytes", "stage", "stage_counts",
 	"stagnation_hits", "strategy", "timeout_seconds", "to_state", "tokens_removed", "tool_calling_mode", "total_blocked_ms", "total_items",
 	"truncated_tokens", "type", "user_agent", "user_org_id", "violation_count", "violations",
 }
