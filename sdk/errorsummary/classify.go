@@ -161,6 +161,9 @@ func (j *judge) choose(f *findings, known facts, text string) *rule {
 		f.note(rankType, finding{rule: n + 1})
 	}
 	status := j.status(f, known, text)
+	if n := f.best[rankGeneric].rule; status != nil && status.block == "http class" && n != 0 && j.rules[n-1].block == "telling" {
+		status = &j.rules[n-1] // says what a 400 or a 500 leaves open
+	}
 	// In a: b: c the cause stands right. Only a status outranks it: that belongs to the whole.
 	provider, generic := f.best[rankProvider], f.best[rankGeneric]
 	if status == nil && provider.rule != 0 && generic.segment > provider.segment {

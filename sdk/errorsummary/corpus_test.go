@@ -26,7 +26,7 @@ type sample struct {
 }
 
 // corpora are real error texts, as found, and others of the same kinds.
-var corpora = []string{"error_samples.csv", "more_samples.csv"}
+var corpora = []string{"error_samples.csv", "field_samples.csv", "more_samples.csv"}
 
 func samples(t testing.TB, file string) []sample {
 	f, err := os.Open("testdata/" + file)

@@ -47,17 +47,17 @@ const (
 // blocks are the names of the ranks in the table.
 var blocks = map[string]rank{
 	"first": rankFirst, "breaker": rankBreaker, "provider": rankProvider, "type": rankType,
-	"named": rankNamed, "generic": rankGeneric, "last": rankLast,
+	"named": rankNamed, "telling": rankGeneric, "generic": rankGeneric, "last": rankLast,
 }
 
 // looks are what a row may look at, with the blocks that it may stand in.
 var looks = map[string][]string{
 	"type":       {"first", "breaker", "provider", "type", "named", "last"},
-	"text":       {"first", "breaker", "provider", "type", "generic"},
+	"text":       {"first", "breaker", "provider", "type", "telling", "generic"},
 	"go text":    {"breaker"},
 	"says":       {"first", "type"},
 	"grpc":       {"grpc"},
-	"http":       {"http"},
+	"http":       {"http", "http class"},
 	"http after": {"status"},
 	"grpc after": {"status"},
 }

@@ -69,14 +69,14 @@ func plural(word string) bool {
 }
 
 // grpcStatusAt reads the name of a gRPC status that rest begins with, behind a few separators; 0 when there is
-// none. A name begins with a capital letter, or prose would have some.
+// none. A name begins with a capital letter, or has an underscore: prose has words like "internal".
 func grpcStatusAt(rest string) int {
 	rest = strings.TrimLeft(rest[:min(len(rest), 48)], " :='\"(.")
 	n := 0
 	for n < len(rest) && (letter(rest[n]) || rest[n] == '_') {
 		n++
 	}
-	if n == 0 || rest[0] < 'A' || rest[0] > 'Z' {
+	if n == 0 || (rest[0] < 'A' || rest[0] > 'Z') && strings.IndexByte(rest[:n], '_') < 0 {
 		return 0
 	}
 	status, _ := ParseGRPCStatus(rest[:n])
