@@ -4,7 +4,6 @@
 package stageflow
 
 import (
-	"errors"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -108,10 +107,7 @@ func (d *data) failure(err error, s errorsummary.Summary) {
 
 // httpStatus adds the status of the HTTP response that err tells of, if any.
 func (d *data) httpStatus(err error) {
-	var http interface{ StatusCode() int }
-	if err != nil && errors.As(err, &http) {
-		d.count(fieldHTTPStatus, int64(http.StatusCode()))
-	}
+	d.count(fieldHTTPStatus, int64(safeHTTPStatus(err)))
 }
 
 // more adds the caller's own fields. Fields that are already there win: what the package knows about a run is not

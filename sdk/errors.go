@@ -28,6 +28,16 @@ func SummarizePipelineError(err error) (s ErrorSummary) {
 	return errorsummary.FromError(err)
 }
 
+// safeHTTPStatus is 0 where a method of err panics.
+func safeHTTPStatus(err error) (status int) {
+	defer func() {
+		if recover() != nil {
+			status = 0
+		}
+	}()
+	return errorsummary.HTTPStatus(err)
+}
+
 // CircuitBreakerOpenError says that a circuit breaker kept a call from being made (API: CircuitBreakerOpenError).
 // Find it with errors.As.
 type CircuitBreakerOpenError struct {

@@ -16,7 +16,7 @@ const maxChain = 100
 // something, and what the errors between say of themselves (Timeout, StatusCode). A nil error gives the zero
 // Summary.
 //
-// gRPC errors are known by their text, so that this package needs no gRPC.
+// Errors of gRPC and of the SDKs of providers are known by their methods and fields, none of which is imported here.
 func FromError(err error) Summary {
 	if err == nil {
 		return Summary{}
@@ -38,8 +38,11 @@ func walk(err error, in *Input, ev *evidence, left *int) (meant error) {
 	if t, ok := err.(interface{ Timeout() bool }); ok && t.Timeout() {
 		ev.timeout = true
 	}
-	if status := httpStatusOf(err); status >= 400 && in.HTTPStatus == 0 {
+	if status := httpStatusOf(err); status != 0 && in.HTTPStatus == 0 {
 		in.HTTPStatus = status
+	}
+	if status := grpcStatusOf(err); status > 0 && in.GRPCStatus == 0 {
+		in.GRPCStatus = status
 	}
 	meant = err
 	switch u := err.(type) {
@@ -76,17 +79,4 @@ func saysNothing(err error) bool {
 		return true
 	}
 	return false
-}
-
-// httpStatusOf asks by the method names that HTTP clients use.
-func httpStatusOf(err error) int {
-	switch e := err.(type) {
-	case interface{ StatusCode() int }:
-		return e.StatusCode()
-	case interface{ HTTPStatusCode() int }:
-		return e.HTTPStatusCode()
-	case interface{ HTTPStatus() int }:
-		return e.HTTPStatus()
-	}
-	return 0
 }

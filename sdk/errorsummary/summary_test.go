@@ -138,6 +138,28 @@ type slowError struct{}
 func (slowError) Error() string { return "too slow" }
 func (slowError) Timeout() bool { return true }
 
+// sdkError is an error as SDKs of providers have them.
+type sdkError struct{ StatusCode int }
+
+func (*sdkError) Error() string { return "x" }
+
+type googleError struct{ Code int }
+
+func (googleError) Error() string { return "x" }
+
+type embeddedError struct{ *sdkError }
+
+func (embeddedError) Error() string { return "x" }
+
+// grpcError answers as errors of gRPC do.
+type grpcError struct{ code uint32 }
+
+type grpcStatus struct{ code uint32 }
+
+func (grpcError) Error() string             { return "x" }
+func (e grpcError) GRPCStatus() *grpcStatus { return &grpcStatus{e.code} }
+func (s *grpcStatus) Code() uint32          { return s.code }
+
 func TestFromError(t *testing.T) {
 	for name, tt := range map[string]struct {
 		err       error
@@ -154,6 +176,14 @@ func TestFromError(t *testing.T) {
 		"status without error": {
 			&httpError{200}, CodeUnknown, "*errorsummary.httpError",
 		},
+		"field StatusCode":     {fmt.Errorf("a: %w", &sdkError{StatusCode: 503}), CodeUnavailable, "*errorsummary.sdkError"},
+		"field Code":           {googleError{Code: 429}, CodeRateLimited, "errorsummary.googleError"},
+		"a Code that is none":  {googleError{Code: 7}, CodeUnknown, "errorsummary.googleError"},
+		"nil pointer":          {(*sdkError)(nil), CodeUnknown, "*errorsummary.sdkError"},
+		"behind a nil pointer": {embeddedError{}, CodeUnknown, "errorsummary.embeddedError"},
+		"gRPC by its method":   {fmt.Errorf("a: %w", grpcError{14}), CodeUnavailable, "errorsummary.grpcError"},
+		"gRPC, OK":             {grpcError{0}, CodeUnknown, "errorsummary.grpcError"},
+
 		"joined":        {errors.Join(errors.New("cleanup"), slowError{}), CodeTimeout, "*errors.errorString"},
 		"joined, typed": {errors.Join(slowError{}, &fs.PathError{Op: "a", Path: "b", Err: fs.ErrClosed}), CodeTimeout, "errorsummary.slowError"},
 		"breaker":       {errors.New("Circuit breaker open for chat/openai"), CodeCircuitOpen, "*errors.errorString"},
