@@ -14,38 +14,33 @@ import (
 
 // chat is the pipeline. Errors pass through Stage and Run as they are.
 func chat(ctx context.Context, p *providers, s scenario) error {
-	var heard, answer, voice string
-
-	if err := stageflow.Stage(ctx, "guard", stageflow.KindGuard, func(context.Context) error {
+	err := stageflow.Stage(ctx, "guard", stageflow.KindGuard, func(context.Context) error {
 		if strings.Contains(s.prompt, "pick a lock") {
 			return stageflow.Cancel("blocked by policy: burglary") // stops the run, and is no failure
 		}
 		return nil
-	}); err != nil {
+	})
+	if err != nil {
 		return err
 	}
-
-	if err := stageflow.Stage(ctx, "stt", stageflow.KindTransform, func(ctx context.Context) (err error) {
-		heard, err = p.call(ctx, "stt", s.stt, "nova-3", s.prompt)
-		return err
-	}); err != nil {
-		return err
-	}
-
-	if err := stageflow.Stage(ctx, "llm", stageflow.KindAgent, func(ctx context.Context) (err error) {
-		answer, err = p.callWithRetries(ctx, "chat", s.chat, "gpt-4o-mini", heard)
-		return err
-	}); err != nil {
+	heard, err := stageflow.StageValue(ctx, "stt", stageflow.KindTransform, func(ctx context.Context) (string, error) {
+		return p.call(ctx, "stt", s.stt, "nova-3", s.prompt)
+	})
+	if err != nil {
 		return err
 	}
-
-	if err := stageflow.Stage(ctx, "tts", stageflow.KindTransform, func(ctx context.Context) (err error) {
-		voice, err = p.call(ctx, "tts", "elevenlabs", "flash-v2", answer)
-		return err
-	}); err != nil {
+	answer, err := stageflow.StageValue(ctx, "llm", stageflow.KindAgent, func(ctx context.Context) (string, error) {
+		return p.callWithRetries(ctx, "chat", s.chat, "gpt-4o-mini", heard)
+	})
+	if err != nil {
 		return err
 	}
-
+	voice, err := stageflow.StageValue(ctx, "tts", stageflow.KindTransform, func(ctx context.Context) (string, error) {
+		return p.call(ctx, "tts", "elevenlabs", "flash-v2", answer)
+	})
+	if err != nil {
+		return err
+	}
 	return stageflow.Stage(ctx, "persist", stageflow.KindWork, func(ctx context.Context) error {
 		time.Sleep(time.Millisecond) // a database would do something with voice
 		if s.summarise {

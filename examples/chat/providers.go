@@ -37,45 +37,46 @@ type answer struct {
 	InputTokens  int64   `json:"input_tokens"`
 	OutputTokens int64   `json:"output_tokens"`
 	CostUSD      float64 `json:"cost_usd"`
+	AudioSeconds float64 `json:"audio_seconds"`
 	Error        string  `json:"error"`
 }
 
-// call asks a provider for something. What goes on the wire is in the function given to stageflow.Call, which makes
-// start and end known, asks the circuit breaker first and tells it the outcome.
-func (p *providers) call(ctx context.Context, operation, provider, model, input string) (string, error) {
-	var a answer
-	err := stageflow.Call(ctx, operation, provider, model, func(ctx context.Context) (stageflow.Usage, error) {
-		ctx, cancel := context.WithTimeout(ctx, callTimeout)
-		defer cancel()
-		if err := p.post(ctx, operation, provider, input, &a); err != nil {
-			return stageflow.Usage{}, err
-		}
-		return stageflow.Usage{InputTokens: a.InputTokens, OutputTokens: a.OutputTokens, CostUSD: a.CostUSD}, nil
-	})
-	return a.Output, err
+func (a answer) usage() stageflow.Usage {
+	return stageflow.Usage{InputTokens: a.InputTokens, OutputTokens: a.OutputTokens, CostUSD: a.CostUSD, AudioSeconds: a.AudioSeconds}
 }
 
-func (p *providers) post(ctx context.Context, operation, provider, input string, a *answer) error {
+// call asks a provider for something. What goes on the wire is in the function given to stageflow.CallValue, which
+// makes start and end known, asks the circuit breaker first and tells it the outcome.
+func (p *providers) call(ctx context.Context, operation, provider, model, input string) (string, error) {
+	return stageflow.CallValue(ctx, operation, provider, model, func(ctx context.Context) (string, stageflow.Usage, error) {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		a, err := p.post(ctx, operation, provider, input)
+		return a.Output, a.usage(), err
+	})
+}
+
+func (p *providers) post(ctx context.Context, operation, provider, input string) (a answer, err error) {
 	body, err := json.Marshal(map[string]string{"input": input})
 	if err != nil {
-		return err
+		return a, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url+"/"+provider+"/"+operation, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return a, err
 	}
 	resp, err := p.client.Do(req)
 	if err != nil {
-		return err
+		return a, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if err := json.NewDecoder(resp.Body).Decode(a); err != nil {
-		return err
+	if err := json.NewDecoder(resp.Body).Decode(&a); err != nil {
+		return a, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return &apiError{Provider: provider, Status: resp.StatusCode, Message: a.Error}
+		return a, &apiError{Provider: provider, Status: resp.StatusCode, Message: a.Error}
 	}
-	return nil
+	return a, nil
 }
 
 // providers are the services that the pipeline calls, here an HTTP server inside the process.
@@ -141,9 +142,9 @@ func serve(w http.ResponseWriter, r *http.Request) {
 func reply(operation, input string) answer {
 	switch operation {
 	case "stt":
-		return answer{Output: input, CostUSD: 0.0004}
+		return answer{Output: input, CostUSD: 0.0004, AudioSeconds: 4.2}
 	case "tts":
-		return answer{Output: "audio", CostUSD: 0.0011}
+		return answer{Output: "audio", CostUSD: 0.0011, AudioSeconds: 6.5}
 	}
 	tokens := int64(len(strings.Fields(input)))
 	return answer{Output: "You said: " + input, InputTokens: tokens, OutputTokens: tokens + 2, CostUSD: 0.0002}
