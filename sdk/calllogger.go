@@ -114,7 +114,7 @@ func (k *call) traceparent() string {
 }
 
 // fields are what both events of a call say.
-func (k *call) fields() data {
+func (k *call) fields() *data {
 	d := newData()
 	d.text(fieldCallID, k.id)
 	d.text(fieldRunID, k.start.RunID)

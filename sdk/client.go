@@ -106,13 +106,14 @@ func (c *Client) tellLost(fresh, total int64) {
 
 // emit writes one event. The record takes its trace and span id from ctx; traceparent is "" for a run without a
 // span above it.
-func (c *Client) emit(ctx context.Context, name semconv.EventName, eventType string, at time.Time, traceparent string, d data) {
+func (c *Client) emit(ctx context.Context, name semconv.EventName, eventType string, at time.Time, traceparent string, d *data) {
+	defer d.done()
 	if c.logger == nil {
 		return
 	}
 	attrs := [5]attribute.KeyValue{
 		attribute.String(semconv.EventTypeKey, text(eventType)),
-		attribute.Map(semconv.EventDataKey, d...),
+		attribute.Map(semconv.EventDataKey, *d...),
 		attribute.String(semconv.EventSinkIDKey, c.sinkID),
 		attribute.Int64(semconv.EventSeqKey, c.seq.Add(1)),
 		attribute.String(semconv.EventTraceParentKey, traceparent),

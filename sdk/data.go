@@ -4,6 +4,7 @@
 package stageflow
 
 import (
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -59,8 +60,24 @@ const (
 // data is the content of one event, built field by field; absent values are left out, names are unique.
 type data []attribute.KeyValue
 
-// newData has room for every field of an event, so that building it allocates once.
-func newData() data { return make(data, 0, 16) }
+// datas are those that no event needs at the moment: a record copies what it is given.
+var datas = sync.Pool{New: func() any {
+	d := make(data, 0, 16) // every event of this package fits
+	return &d
+}}
+
+func newData() *data { return datas.Get().(*data) }
+
+// done gives d back for the next event.
+func (d *data) done() {
+	const most = 64 // the caller's own fields may have made it larger
+	if cap(*d) > most {
+		return
+	}
+	clear(*d)
+	*d = (*d)[:0]
+	datas.Put(d)
+}
 
 func (d *data) text(name, v string) {
 	if v != "" {

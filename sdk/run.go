@@ -129,8 +129,7 @@ func Run(ctx context.Context, pipeline string, f func(context.Context) error, op
 	}
 	c.startRun(ctx, r.ref, cfg.started)
 
-	span := semconv.RunSpanID(r.ref.id)
-	inside := r.ref.under(context.WithValue(ctx, scopeKey{}, &scope{run: r, span: span}), span)
+	inside := r.ref.under(context.WithValue(ctx, scopeKey{}, &scope{run: r, span: r.ref.span}), r.ref.span)
 	return protect(inside, f, func(err error) { r.end(ctx, pipeline, err) })
 }
 

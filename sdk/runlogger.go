@@ -179,9 +179,9 @@ func (c *Client) cancelRun(ctx context.Context, ref *runRef, at time.Time, e Run
 	c.emitRun(ctx, ref, semconv.EventRunEnded, semconv.TypeRunCancelled, at, d)
 }
 
-func (c *Client) emitRun(ctx context.Context, ref *runRef, name semconv.EventName, eventType string, at time.Time, d data) {
+func (c *Client) emitRun(ctx context.Context, ref *runRef, name semconv.EventName, eventType string, at time.Time, d *data) {
 	if ref.id != "" {
-		ctx = ref.under(ctx, semconv.RunSpanID(ref.id))
+		ctx = ref.under(ctx, ref.span)
 	}
 	c.emit(ctx, name, eventType, at, ref.traceparent, d)
 }

@@ -16,7 +16,8 @@ import (
 // changes, so all events of a run say the same.
 type runRef struct {
 	id          string
-	started     time.Time // zero when the start was not seen
+	span        semconv.SpanID // that of the run itself
+	started     time.Time      // zero when the start was not seen
 	trace       trace.TraceID
 	traceparent string // "" for a run without a span above it
 	flags       trace.TraceFlags
@@ -30,7 +31,7 @@ func newRunRef(ctx context.Context, runID string, started time.Time) *runRef {
 	if s := scopeOf(ctx); s != nil {
 		above = s.run.ref.spanContext(s.span)
 	}
-	r := &runRef{id: runID, started: started}
+	r := &runRef{id: runID, span: semconv.RunSpanID(runID), started: started}
 	if above.IsValid() {
 		r.trace = above.TraceID()
 		r.flags, r.state = above.TraceFlags(), above.TraceState()

@@ -90,7 +90,7 @@ func (s *scope) emit(ctx context.Context, name semconv.EventName, status string,
 	d.text(fieldKind, string(kind))
 	d.count(fieldAttempt, s.attempt)
 	if more != nil {
-		more(&d)
+		more(d)
 	}
 	s.run.client.emit(ctx, name, semconv.StageType(s.stage, status), at, s.run.ref.traceparent, d)
 }
