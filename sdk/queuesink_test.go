@@ -60,7 +60,7 @@ func TestQueueSinkDropsTheNewestAndCounts(t *testing.T) {
 		assert.Equal(t, int64(3), m.Emitted)
 		assert.Equal(t, int64(1), m.Dropped)
 		assert.Equal(t, int64(1), m.QueueFull)
-		assert.Equal(t, 25.0, m.DropRatePercent())
+		assert.InDelta(t, 25, m.DropRatePercent(), 0)
 		assert.Equal(t, time.Second, m.LastDrop.Sub(m.LastEmit))
 
 		behind.leave <- nil

@@ -15,14 +15,14 @@ func HTTPStatus(err error) int {
 	var in Input
 	left := maxChain
 	if err != nil {
-		walk(err, &in, &evidence{}, &left)
+		_ = walk(err, &in, &evidence{}, &left)
 	}
 	return in.HTTPStatus
 }
 
 // httpStatusOf asks this very error by the method names that HTTP clients use, then by the names of fields.
 func httpStatusOf(err error) int {
-	status := 0
+	var status int
 	switch e := err.(type) {
 	case interface{ StatusCode() int }:
 		status = e.StatusCode()
