@@ -49,7 +49,7 @@ func TestClassify(t *testing.T) {
 		"breaker before status":     {Input{Message: "circuit breaker", HTTPStatus: 401, GRPCStatus: 16}, CodeCircuitOpen, true, "circuit_breaker_text"},
 		"breaker before cancelled":  {Input{Message: "circuit breaker: context canceled"}, CodeCircuitOpen, true, "circuit_breaker_text"},
 		"asyncio.CancelledError":    {Input{Type: "asyncio.exceptions.CancelledError"}, CodeCancelled, false, "cancelled_type"},
-		"Get: context canceled":     {Input{Type: "*url.Error", Message: `Get "http://x": context canceled`}, CodeCancelled, false, "cancelled_text"},
+		"Get: context canceled":     {Input{Type: "*url.Error", Message: `Get "http://x": context canceled`}, CodeCancelled, false, "cancelled_context"},
 		"interceptor's timeout":     {Input{Type: "RuntimeError", Message: "Stage timed out after 50ms"}, CodeTimeout, true, "timed_out_text"},
 		"wrapped interceptor":       {Input{Message: "Stage 'llm' failed: Stage timed out after 50ms"}, CodeTimeout, true, "timed_out_text"},
 		"status before timed out":   {Input{Message: "request timed out in queue", HTTPStatus: 429}, CodeRateLimited, true, "http_status"},
