@@ -6,8 +6,6 @@ package stageflow
 import (
 	"context"
 	"maps"
-
-	"go.opentelemetry.io/otel/trace"
 )
 
 const fieldMetadata = "metadata"
@@ -41,9 +39,9 @@ func (o *OTLPExporter) Export(ctx context.Context, event AnalyticsEvent) error {
 	}
 	add(fieldMetadata, event.Metadata, len(event.Metadata) > 0)
 
-	// A buffer may bring the event of one run in the context of another, which must not lend it stage and span.
-	if s := scopeOf(ctx); s != nil && event.PipelineRunID != "" && event.PipelineRunID != s.run.ref.id {
-		ctx = context.WithValue(trace.ContextWithSpanContext(ctx, trace.SpanContext{}), scopeKey{}, (*scope)(nil))
+	// A buffer may bring the event of one run in the context of another, which must not lend it stage, span and ids.
+	if run := RunID(ctx); run != "" && event.PipelineRunID != "" && event.PipelineRunID != run {
+		ctx = TraceContext{}.Activate(ctx)
 	}
 	c.custom(ctx, event.EventType, event.Timestamp, data)
 	return nil

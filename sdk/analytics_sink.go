@@ -78,13 +78,11 @@ func (s *AnalyticsSink) event(ctx context.Context, eventType string, data map[st
 	if d, ok := durationOf(e.Data[fieldDuration]); ok {
 		e.Duration = &d
 	}
-	if in := scopeOf(ctx); in != nil {
-		if e.PipelineRunID == "" {
-			e.PipelineRunID = in.run.ref.id
-		}
-		if e.StageName == "" && e.PipelineRunID == in.run.ref.id {
-			e.StageName = in.stage
-		}
+	if e.PipelineRunID == "" {
+		e.PipelineRunID = RunID(ctx)
+	}
+	if in := scopeOf(ctx); in != nil && e.StageName == "" && e.PipelineRunID == in.run.ref.id {
+		e.StageName = in.stage
 	}
 	return e
 }

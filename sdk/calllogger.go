@@ -95,6 +95,9 @@ func newCall(ctx context.Context, c *Client, id string, e CallStart) *call {
 			e.Stage, e.StageAttempt = s.stage, s.attempt
 		}
 	}
+	if e.RunID == "" {
+		e.RunID = RunID(ctx) // of a run in another process
+	}
 	return &call{id: id, start: e, run: c.known(ctx, e.RunID)}
 }
 

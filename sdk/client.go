@@ -105,11 +105,14 @@ func (c *Client) tellLost(fresh, total int64) {
 }
 
 // emit writes one event. The record takes its trace and span id from ctx; traceparent is "" for a run without a
-// span above it.
+// span above it. The data is given the correlation id of ctx where it names none.
 func (c *Client) emit(ctx context.Context, name semconv.EventName, eventType string, at time.Time, traceparent string, d *data) {
 	defer d.done()
 	if c.logger == nil {
 		return
+	}
+	if id := GetCorrelationID(ctx); id != "" {
+		d.unless(fieldCorrelationID, attribute.StringValue(text(id)))
 	}
 	attrs := [5]attribute.KeyValue{
 		attribute.String(semconv.EventTypeKey, text(eventType)),

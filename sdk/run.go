@@ -97,14 +97,10 @@ type blame struct {
 //
 // The context that f gets carries the ids of the span that the collector will make of the run. A Run inside a
 // Run is a child run: in the same trace, under the stage that started it, with the parent's user, session,
-// organisation, request and correlation ids unless given others.
+// organisation, request and correlation ids unless given others. So is a Run in a context that came from another
+// process (see [NewPropagator], [TraceContext]), but for user and session.
 func Run(ctx context.Context, pipeline string, f func(context.Context) error, opts ...RunOption) error {
-	cfg := runConfig{}
-	if above := scopeOf(ctx); above != nil {
-		cfg.client = above.run.client
-		cfg.started = above.run.ids
-		cfg.started.ParentRunID, cfg.started.ParentStage = above.run.ref.id, above.stage
-	}
+	cfg := runConfig{client: clientOf(ctx)}
 	for _, opt := range opts {
 		opt(&cfg)
 	}
@@ -112,6 +108,7 @@ func Run(ctx context.Context, pipeline string, f func(context.Context) error, op
 		cfg.started.RunID = uuid.NewString()
 	}
 	cfg.started.PipelineName = pipeline
+	cfg.started.inherit(ctx)
 
 	c := cfg.client.or()
 	r := &runScope{
@@ -130,7 +127,7 @@ func Run(ctx context.Context, pipeline string, f func(context.Context) error, op
 	c.startRun(ctx, r.ref, cfg.started)
 
 	inside := r.ref.under(context.WithValue(ctx, scopeKey{}, &scope{run: r, span: r.ref.span}), r.ref.span)
-	return protect(inside, f, func(err error) { r.end(ctx, pipeline, err) })
+	return protect(inside, f, func(err error) { r.end(inside, pipeline, err) })
 }
 
 func (r *runScope) end(ctx context.Context, pipeline string, err error) {

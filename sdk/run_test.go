@@ -67,33 +67,33 @@ func TestRunThatCompletes(t *testing.T) {
 	assert.Equal(t, string(semconv.EventStageStarted), events[1].name)
 	assert.Equal(t, semconv.StageSpanID(runID, "llm", 1).String(), events[1].spanID.String())
 	assert.Equal(t, map[string]any{
-		"pipeline_run_id": runID, "stage": "llm", "status": "started", "kind": "transform", "attempt": int64(1),
+		"pipeline_run_id": runID, "stage": "llm", "status": "started", "kind": "transform", "attempt": int64(1), "correlation_id": "c",
 	}, events[1].data)
 
 	assert.Equal(t, string(semconv.EventCallStarted), events[2].name)
 	assert.Equal(t, semconv.CallSpanID(runID, callID).String(), events[2].spanID.String())
 	started := map[string]any{
 		"call_id": callID, "operation": "chat", "provider": "openai", "model_id": "gpt-x",
-		"pipeline_run_id": runID, "stage": "llm", "stage_attempt": int64(1),
+		"pipeline_run_id": runID, "stage": "llm", "stage_attempt": int64(1), "correlation_id": "c",
 	}
 	assert.Equal(t, started, events[2].data)
 
 	assert.Equal(t, string(semconv.EventCallEnded), events[3].name)
 	assert.Equal(t, map[string]any{
 		"call_id": callID, "operation": "chat", "provider": "openai", "model_id": "gpt-x",
-		"pipeline_run_id": runID, "stage": "llm", "stage_attempt": int64(1),
+		"pipeline_run_id": runID, "stage": "llm", "stage_attempt": int64(1), "correlation_id": "c",
 		"success": true, "latency_ms": 1.5, "input_tokens": int64(12), "output_tokens": int64(3), "cost_usd": 0.5, "finish_reason": "stop",
 	}, events[3].data)
 
 	assert.Equal(t, string(semconv.EventStageEnded), events[4].name)
 	assert.Equal(t, map[string]any{
-		"pipeline_run_id": runID, "stage": "llm", "status": "completed", "kind": "transform", "attempt": int64(1), "duration_ms": int64(2),
+		"pipeline_run_id": runID, "stage": "llm", "status": "completed", "kind": "transform", "attempt": int64(1), "duration_ms": int64(2), "correlation_id": "c",
 	}, events[4].data)
 
 	assert.Equal(t, string(semconv.EventRunEnded), events[5].name)
 	assert.Equal(t, map[string]any{
 		"pipeline_run_id": runID, "pipeline_name": "chat", "duration_ms": int64(7), "status": "completed",
-		"stage_results": map[string]any{"llm": "completed"},
+		"stage_results": map[string]any{"llm": "completed"}, "correlation_id": "c",
 	}, events[5].data)
 }
 

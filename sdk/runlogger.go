@@ -92,8 +92,8 @@ func (l runLogger) LogRunStarted(ctx context.Context, e RunStarted) {
 	ref := newRunRef(ctx, e.RunID, c.now())
 	if s := scopeOf(ctx); s != nil && s.run.ref.id == e.RunID {
 		ref = s.run.ref
-	} else if s != nil && e.ParentRunID == "" {
-		e.ParentRunID, e.ParentStage = s.run.ref.id, s.stage
+	} else {
+		e.inherit(ctx)
 	}
 	c.startRun(ctx, ref, e)
 }

@@ -25,17 +25,20 @@ type runRef struct {
 }
 
 // newRunRef places a run in the trace: under the stage that ctx is in (a child run), else under the caller's
-// span, else in a trace of its own.
+// span, else in the trace that ctx names without a span, else in a trace of its own.
 func newRunRef(ctx context.Context, runID string, started time.Time) *runRef {
 	above := trace.SpanContextFromContext(ctx)
 	if s := scopeOf(ctx); s != nil {
 		above = s.run.ref.spanContext(s.span)
 	}
 	r := &runRef{id: runID, span: semconv.RunSpanID(runID), started: started}
-	if above.IsValid() {
+	if above.HasTraceID() {
 		r.trace = above.TraceID()
 		r.flags, r.state = above.TraceFlags(), above.TraceState()
-		r.traceparent = semconv.FormatTraceParent(semconv.TraceID(r.trace), semconv.SpanID(above.SpanID()))
+		// A trace id alone is no parent, and a run is not above itself; the records still tell the trace.
+		if parent := semconv.SpanID(above.SpanID()); above.HasSpanID() && parent != r.span {
+			r.traceparent = semconv.FormatTraceParent(semconv.TraceID(r.trace), parent)
+		}
 		return r
 	}
 	r.trace = trace.TraceID(semconv.RunTraceID(runID))
@@ -59,7 +62,7 @@ func (r *runRef) under(ctx context.Context, span semconv.SpanID) context.Context
 	return trace.ContextWithRemoteSpanContext(ctx, r.spanContext(span))
 }
 
-// known finds a run that this client has seen start, in ctx or by its id.
+// known finds a run that this client has seen start, in ctx or by its id, or that ctx came from.
 func (c *Client) known(ctx context.Context, runID string) *runRef {
 	if s := scopeOf(ctx); s != nil && (runID == "" || s.run.ref.id == runID) {
 		return s.run.ref
@@ -67,6 +70,18 @@ func (c *Client) known(ctx context.Context, runID string) *runRef {
 	if runID == "" {
 		return nil
 	}
-	r, _ := c.runs.get(runID)
-	return r
+	if r, ok := c.runs.get(runID); ok {
+		return r
+	}
+	return elsewhere(ctx, runID)
+}
+
+// elsewhere is the run of another process that ctx came from; nil when it is not that run, or of no known trace. What
+// is above that run, ctx does not tell.
+func elsewhere(ctx context.Context, runID string) *runRef {
+	from := idsOf(ctx)
+	if from.run != runID || !from.span.HasTraceID() {
+		return nil
+	}
+	return &runRef{id: runID, span: semconv.RunSpanID(runID), trace: from.span.TraceID(), flags: from.span.TraceFlags(), state: from.span.TraceState()}
 }

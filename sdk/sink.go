@@ -44,13 +44,8 @@ func EmitEvent(ctx context.Context, eventType string, data map[string]any) {
 	c.custom(ctx, eventType, c.now(), data)
 }
 
-// clientOf is the client of the run that ctx is in, else the default.
-func clientOf(ctx context.Context) *Client {
-	if s := scopeOf(ctx); s != nil {
-		return s.run.client
-	}
-	return Default()
-}
+// clientOf is the client of the run that ctx is in or left by [TraceContext.Activate], else the default.
+func clientOf(ctx context.Context) *Client { return idsOf(ctx).client.or() }
 
 func (c *Client) custom(ctx context.Context, eventType string, at time.Time, fields map[string]any) {
 	d := newData()
@@ -58,10 +53,12 @@ func (c *Client) custom(ctx context.Context, eventType string, at time.Time, fie
 	traceparent := ""
 	if s := scopeOf(ctx); s != nil {
 		traceparent = s.run.ref.traceparent
-		d.unless(fieldRunID, attribute.StringValue(text(s.run.ref.id)))
 		if s.stage != "" && d.unless(fieldStage, attribute.StringValue(text(s.stage))) {
 			d.unless(fieldStageAttempt, attribute.Int64Value(s.attempt))
 		}
+	}
+	if id := RunID(ctx); id != "" {
+		d.unless(fieldRunID, attribute.StringValue(text(id)))
 	}
 	status, _ := fields[fieldStatus].(string)
 	_, wide := fields["data_keys"]
