@@ -84,3 +84,15 @@ func ExampleJSONFileExporter() {
 	// Output:
 	// {"event_type":"stage.completed","timestamp":"2026-11-22T12:00:00+00:00","data":{"tokens":500},"stage_name":"llm","duration_ms":150}
 }
+
+func ExampleConsoleExporter() {
+	console := stageflow.NewConsoleExporter(os.Stdout, stageflow.WithoutColor())
+	_ = console.Export(context.Background(), stageflow.AnalyticsEvent{
+		EventType: "stage.llm.completed",
+		Timestamp: time.Date(2026, 11, 22, 12, 0, 0, 250_000_000, time.UTC),
+		StageName: "llm",
+	})
+	// Output:
+	// [12:00:00.250] stage.llm.completed
+	//   stage: llm
+}

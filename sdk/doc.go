@@ -14,6 +14,10 @@
 //   - [PipelineRunLogger], [ProviderCallLogger] and [CircuitBreaker] are the framework's observability API in Go,
 //     for applications that have an engine of their own and only need to tell.
 //
+// Beside these: trace context and correlation ids that cross processes ([NewPropagator], [TraceContext]); spans and log
+// lines of the application's own that say where they belong ([Tracer], [NewSpanProcessor], [NewSlogHandler]); streams
+// that tell of overload ([ChunkQueue], [StreamingBuffer]); and analytics ([AnalyticsEvent], [Exporter]).
+//
 // Nothing here blocks on the network, and nothing fails because no collector listens: events wait in a bounded
 // queue, the oldest are dropped when it is full.
 package stageflow

@@ -116,6 +116,60 @@ func ExampleCircuitBreaker() {
 func ExampleSummarizePipelineError() {
 	summary := stageflow.SummarizePipelineError(fmt.Errorf("llm: %w", context.DeadlineExceeded))
 	fmt.Println(summary, summary.Retryable)
+	fmt.Println(summary.StagesPatch())
 	// Output:
 	// TIMEOUT: llm: context deadline exceeded true
+	// map[failure:map[error:map[code:TIMEOUT message:llm: context deadline exceeded retryable:true type:context.deadlineExceededError]]]
+}
+
+func ExampleMultiPipelineRunLogger() {
+	ctx := context.Background()
+	audit := stageflow.NoOpPipelineRunLogger{} // an application's own
+	logger := stageflow.MultiPipelineRunLogger(stageflow.NewPipelineRunLogger(printing()), audit)
+
+	logger.LogRunStarted(ctx, stageflow.RunStarted{RunID: "run-1", PipelineName: "chat"})
+	logger.LogRunCancelled(ctx, stageflow.RunCancelled{RunID: "run-1", Reason: "the user hung up"})
+	// Output:
+	// pipeline.started
+	// pipeline.cancelled
+}
+
+func ExampleNoOpPipelineRunLogger() {
+	// For tests of what takes loggers.
+	engine := struct {
+		Runs  stageflow.PipelineRunLogger
+		Calls stageflow.ProviderCallLogger
+	}{stageflow.NoOpPipelineRunLogger{}, stageflow.NoOpProviderCallLogger{}}
+
+	engine.Runs.LogRunStarted(context.Background(), stageflow.RunStarted{PipelineName: "chat"})
+	fmt.Println(engine.Calls.LogCallStart(context.Background(), stageflow.CallStart{Operation: "chat"}))
+	// Output:
+	// 00000000-0000-0000-0000-000000000000
+}
+
+func ExampleStageValue() {
+	answer, err := stageflow.RunValue(context.Background(), "chat", func(ctx context.Context) (string, error) {
+		return stageflow.StageValue(ctx, "llm", stageflow.KindAgent, func(ctx context.Context) (string, error) {
+			return stageflow.CallValue(ctx, "chat", "groq", "llama-4", func(context.Context) (string, stageflow.Usage, error) {
+				return "hello", stageflow.Usage{OutputTokens: 1}, nil
+			})
+		})
+	})
+	fmt.Println(answer, err)
+	// Output:
+	// hello <nil>
+}
+
+func ExampleQueueSink() {
+	ctx := context.Background()
+	sink := stageflow.NewQueueSink(printing(), 100) // or before a sink of the application's own that is slow
+	sink.TryEmit(ctx, "route.chosen", map[string]any{"route": "billing"})
+	if err := sink.Close(ctx); err != nil {
+		fmt.Println(err)
+	}
+	m := sink.Metrics()
+	fmt.Println(m.Sent, "sent,", m.Dropped, "dropped")
+	// Output:
+	// route.chosen
+	// 1 sent, 0 dropped
 }
