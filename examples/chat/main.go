@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 
@@ -44,6 +45,8 @@ func run() error {
 		}
 	}()
 	stageflow.SetCircuitBreaker(stageflow.NewCircuitBreaker(nil, breaker.DefaultSettings()))
+	// Every line that is logged inside of a run or a stage says which.
+	slog.SetDefault(slog.New(stageflow.NewSlogHandler(slog.NewTextHandler(os.Stderr, nil))))
 
 	return scenarios(ctx)
 }
@@ -87,6 +90,7 @@ func (s scenario) run(ctx context.Context, p *providers) {
 		stageflow.WithExecutionMode("voice"),
 		stageflow.WithUserID("user-17"),
 		stageflow.WithSessionID("session-4"),
+		stageflow.WithCorrelationID("conversation-9"), // on every event, span and line of the run and its children
 		stageflow.WithAttributes(map[string]any{"scenario": s.name}),
 	)
 	report(id, s.name, err)

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -73,6 +74,7 @@ func (p *providers) callWithRetries(ctx context.Context, operation, provider, mo
 		if err == nil || !stageflow.SummarizePipelineError(err).Retryable {
 			return output, err
 		}
+		slog.WarnContext(ctx, "trying again", "provider", provider, "error", err)
 		select {
 		case <-time.After(time.Duration(i+1) * 5 * time.Millisecond):
 		case <-ctx.Done():

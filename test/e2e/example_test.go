@@ -32,26 +32,64 @@ service:
       exporters: [runlog, otlp_grpc/backend]
 `
 
-// runChat runs the example against a collector and returns its run ids by scenario.
-func runChat(t *testing.T, grpcAddress string) map[string]string {
+// runExample runs one of the examples against a collector and returns what it printed, in lines of fields.
+func runExample(t *testing.T, name, grpcAddress string) (lines [][]string) {
 	t.Helper()
-	chat := filepath.Join(t.TempDir(), "chat")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", chat, "../../examples/chat")
+	program := filepath.Join(t.TempDir(), name)
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", program, "../../examples/"+name)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
-	run := exec.CommandContext(t.Context(), chat)
+	run := exec.CommandContext(t.Context(), program)
 	run.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+grpcAddress)
 	out, err = run.Output()
 	require.NoError(t, err, "%s", out)
-	ids := map[string]string{}
 	for line := range strings.Lines(string(out)) {
-		fields := strings.Fields(line)
-		require.Len(t, fields, 3, line)
+		lines = append(lines, strings.Fields(line))
+	}
+	return lines
+}
+
+// runChat runs the example of that name and returns its run ids by scenario.
+func runChat(t *testing.T, grpcAddress string) map[string]string {
+	t.Helper()
+	ids := map[string]string{}
+	for _, fields := range runExample(t, "chat", grpcAddress) {
+		require.Len(t, fields, 3, fields)
 		ids[fields[1]] = fields[0]
 	}
 	return ids
+}
+
+// What queues and buffers tell under overload is stored with the run, stage and queue that it belongs to.
+func TestVoiceExample(t *testing.T) {
+	c := start(t, t.TempDir(), "exporters: {runlog: {store_events: true}}")
+	ids := map[string]string{}
+	for _, fields := range runExample(t, "voice", c.GRPC) {
+		ids[strings.TrimSuffix(fields[1], ":")] = fields[0]
+	}
+	settled(t, c)
+
+	for load, lost := range map[string]bool{"calm": false, "overload": true} {
+		run := query(t, c.Database, "SELECT status FROM runs WHERE run_id = ?", ids[load])
+		require.Len(t, run, 1, load)
+		assert.Equal(t, "completed", run[0]["status"], load)
+		for _, kind := range []string{"chunk_dropped", "producer_blocked", "buffer_overflow", "buffer_underrun"} {
+			events := query(t, c.Database, "SELECT data FROM events WHERE run_id = ? AND type = ?", ids[load], "stream."+kind)
+			if kind != "buffer_underrun" || lost { // a busy machine may make calm audio late
+				assert.Equal(t, lost, len(events) > 0, "%s %s", load, kind)
+			}
+			for _, e := range events {
+				assert.Regexp(t, `"queue":"(microphone|words|speaker)"`, e["data"])
+				assert.Regexp(t, `"stage":"(hear|answer)"`, e["data"])
+			}
+		}
+	}
+	spoken := query(t, c.Database, "SELECT attributes FROM provider_calls WHERE run_id = ? AND operation = 'tts'", ids["calm"])
+	require.Len(t, spoken, 1)
+	assert.Contains(t, spoken[0]["attributes"], `"characters":`)
+	require.NoError(t, c.Stop())
 }
 
 // What the SDK's example does is in the run log, with status, blame, code and breakers, and in a tracing backend as
