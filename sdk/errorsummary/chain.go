@@ -121,11 +121,27 @@ var joints = [...]string{
 	"Inner exception: ", "InnerException: ",
 }
 
+// hasJoint is quicker to say that there is none of the joints than a search for each.
+func hasJoint(text string) bool {
+	for _, core := range jointCores {
+		if strings.Contains(text, core) {
+			return true
+		}
+	}
+	return false
+}
+
+// jointCores: each joint has one of them in it.
+var jointCores = [...]string{"ause", "xception", "---> "}
+
 // others splits what other runtimes print, the outermost first: a message, frames, a joint, the cause.
 func (c *chain) others(text string) {
 	var ahead [len(joints)]int // where each joint comes next
+	some := hasJoint(text)
 	for j, joint := range joints {
-		ahead[j] = indexFrom(text, joint, 0)
+		if ahead[j] = len(text) + 1; some {
+			ahead[j] = indexFrom(text, joint, 0)
+		}
 	}
 	open, start := true, 0 // whether a link is being read, and since where
 	suppressed := -1       // how far what was merely suppressed is indented

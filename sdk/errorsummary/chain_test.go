@@ -182,3 +182,10 @@ func TestLongChainsKeepBothEnds(t *testing.T) {
 	assert.Equal(t, "99", c.inner(0).text)
 	assert.Equal(t, "outermost", c.inner(c.n-1).text)
 }
+
+func TestEveryJointHasACore(t *testing.T) {
+	for _, joint := range joints {
+		assert.True(t, hasJoint(joint), joint)
+	}
+	assert.False(t, hasJoint("a: b"))
+}

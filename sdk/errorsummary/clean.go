@@ -14,6 +14,9 @@ const MaxMessage = 500
 // clean cuts s at limit code points and puts U+FFFD for NUL and for every byte that is not UTF-8. It
 // looks no further than the cut, and copies only what it must change.
 func clean(s string, limit int) string {
+	if len(s) <= limit && plainASCII(s) {
+		return s
+	}
 	n, dirty := 0, false
 	for i, r := range s {
 		if n == limit {
@@ -35,4 +38,14 @@ func clean(s string, limit int) string {
 		b.WriteRune(r)
 	}
 	return b.String()
+}
+
+// plainASCII: most messages are, and then there is nothing to clean.
+func plainASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] == 0 || s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }

@@ -54,28 +54,37 @@ func (s *scanner) scan(a *automaton, text string, segments bool, f *findings) {
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		class := a.class[c]
-		switch {
-		case c == '\n':
-			s.stamp++
-		case c == '{':
-			segments = false // from here on it is data
-		case c == ' ' && segments && i > 0 && text[i-1] == ':':
-			// What gRPC says of itself is one piece: its description does not outrank its code.
-			if segments = !hasSuffixFold(text[:i-1], "rpc error"); segments {
-				segment++
+		if special[c] {
+			switch {
+			case c == '\n':
+				s.stamp++
+			case c == '{':
+				segments = false // from here on it is data
+			case c == ' ' && segments && i > 0 && text[i-1] == ':':
+				// What gRPC says of itself is one piece: its description does not outrank its code.
+				if segments = !hasSuffixFold(text[:i-1], "rpc error"); segments {
+					segment++
+				}
+			case c == kelvin[0] && len(text)-i >= 3 && text[i:i+3] == kelvin:
+				class = a.class['k']
+				i += 2
 			}
-		case c == kelvin[0] && len(text)-i >= 3 && text[i:i+3] == kelvin:
-			class = a.class['k']
-			i += 2
 		}
 		state = int(a.next[state*a.width+int(class)])
-		for _, n := range a.literals[a.ends[state]:a.ends[state+1]] {
+		from, to := a.ends[state], a.ends[state+1]
+		if from == to {
+			continue // as for nearly every byte
+		}
+		for _, n := range a.literals[from:to] {
 			for p := range a.partsOf[n] {
 				s.meet(a, &a.partsOf[n][p], text, i+1, segment, f)
 			}
 		}
 	}
 }
+
+// special are the bytes that mean something to a scan beside the patterns.
+var special = [256]bool{'\n': true, '{': true, ' ': true, 0xe2: true} // the last is kelvin's first
 
 // meet is called when a part's literal ends before end.
 func (s *scanner) meet(a *automaton, p *part, text string, end, segment int, f *findings) {
