@@ -74,9 +74,13 @@ func ExamplePipelineRunLogger() {
 		RunID: "run-1", PipelineName: "chat", Stage: "llm", Err: errors.New("model not found"),
 		Duration: 1200 * time.Millisecond,
 	})
+	logger.LogRunStarted(ctx, stageflow.RunStarted{RunID: "run-2", PipelineName: "chat"})
+	logger.LogRunCompleted(ctx, stageflow.RunCompleted{RunID: "run-2", StageResults: map[string]any{"llm": "completed"}})
 	// Output:
 	// pipeline.started
 	// pipeline.failed
+	// pipeline.started
+	// pipeline.completed
 }
 
 func ExampleProviderCallLogger() {
@@ -100,9 +104,11 @@ func ExampleCircuitBreaker() {
 	defer stageflow.SetCircuitBreaker(nil)
 
 	b := stageflow.GetCircuitBreaker()
+	b.RecordSuccess(ctx, "chat", "openai")
 	for range 2 {
 		b.RecordFailure(ctx, "chat", "openai", "timeout")
 	}
+	fmt.Println(b.IsOpen(ctx, "chat", "openai"))
 	err := stageflow.Call(ctx, "chat", "openai", "gpt-4o-mini", func(context.Context) (stageflow.Usage, error) {
 		return stageflow.Usage{}, nil
 	})
@@ -110,6 +116,7 @@ func ExampleCircuitBreaker() {
 	fmt.Println(errors.As(err, &open), err)
 	// Output:
 	// breaker.transition
+	// true
 	// true Circuit breaker open for chat/openai
 }
 

@@ -40,6 +40,30 @@ func ExampleChunkQueue() {
 	// pipeline.completed
 }
 
+func ExampleChunkQueue_blocked() {
+	_ = stageflow.Run(context.Background(), "voice", func(ctx context.Context) error {
+		queue := stageflow.NewChunkQueue[string](ctx, "llm to tts", stageflow.WithQueueSize(5))
+		defer queue.Close()
+		for i := range 5 {
+			if err := queue.Put(ctx, fmt.Sprint("chunk ", i)); err != nil {
+				return err
+			}
+		}
+		impatient, stop := context.WithTimeout(ctx, 5*time.Millisecond)
+		defer stop()
+		fmt.Println(queue.Put(impatient, "one too many"))
+		return nil
+	}, stageflow.WithClient(printing()))
+	// Output:
+	// pipeline.started
+	// stream.throttle_started
+	// stream.producer_blocked
+	// context deadline exceeded
+	// stream.throttle_ended
+	// stream.queue_closed
+	// pipeline.completed
+}
+
 func ExampleStreamingBuffer() {
 	_ = stageflow.Run(context.Background(), "voice", func(ctx context.Context) error {
 		buffer := stageflow.NewStreamingBuffer(ctx, "speaker", stageflow.WithMaxDuration(100*time.Millisecond))
@@ -55,6 +79,8 @@ func ExampleStreamingBuffer() {
 			}
 			fmt.Println(n, "bytes of", len(toSpeaker))
 		}
+		_, _ = buffer.Write(fromNetwork)
+		_, _ = io.ReadFull(buffer, toSpeaker)
 		return nil
 	}, stageflow.WithClient(printing()))
 	// Output:
@@ -65,5 +91,6 @@ func ExampleStreamingBuffer() {
 	// stream.buffer_underrun
 	// 320 bytes of 960
 	// 0 bytes of 960
+	// stream.buffer_recovered
 	// pipeline.completed
 }

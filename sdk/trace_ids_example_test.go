@@ -9,6 +9,10 @@ import (
 	"log/slog"
 	"os"
 
+	"go.opentelemetry.io/otel"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
 	stageflow "github.com/stageflow/otelcol-stageflow/sdk"
 )
 
@@ -42,6 +46,16 @@ func ExampleTracer() {
 	}, stageflow.WithRunID("order-12"))
 	// Output:
 	// order-12 true
+}
+
+func ExampleOTelAvailable() {
+	fmt.Println(stageflow.OTelAvailable())
+	otel.SetTracerProvider(sdktrace.NewTracerProvider()) // an OpenTelemetry SDK
+	defer otel.SetTracerProvider(noop.NewTracerProvider())
+	fmt.Println(stageflow.OTelAvailable())
+	// Output:
+	// false
+	// true
 }
 
 func ExampleTraceContext() {
