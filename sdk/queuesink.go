@@ -91,37 +91,20 @@ func NewQueueSink(next EventSink, size int) *QueueSink {
 func (s *QueueSink) TryEmit(ctx context.Context, eventType string, data map[string]any) bool {
 	s.emitting.RLock()
 	defer s.emitting.RUnlock()
-	if s.closed() {
-		s.drop()
-		return false
+	if _, taken, err := s.offer(ctx, eventType, data); taken || err != nil {
+		return taken
 	}
-	e := s.event(ctx, eventType, data)
-	select {
-	case s.queue <- e:
-		s.emitted(e.at)
-		return true
-	default:
-		s.full()
-		s.drop()
-		return false
-	}
+	s.drop()
+	return false
 }
 
 // Emit waits until there is room. The error is ctx's, or [ErrSinkClosed]; then the event is dropped.
 func (s *QueueSink) Emit(ctx context.Context, eventType string, data map[string]any) error {
 	s.emitting.RLock()
 	defer s.emitting.RUnlock()
-	if s.closed() {
-		s.drop()
-		return ErrSinkClosed
-	}
-	e := s.event(ctx, eventType, data)
-	select {
-	case s.queue <- e:
-		s.emitted(e.at)
-		return nil
-	default:
-		s.full()
+	e, taken, err := s.offer(ctx, eventType, data)
+	if taken || err != nil {
+		return err
 	}
 	select {
 	case s.queue <- e:
@@ -133,6 +116,24 @@ func (s *QueueSink) Emit(ctx context.Context, eventType string, data map[string]
 	case <-s.closing:
 		s.drop()
 		return ErrSinkClosed
+	}
+}
+
+// offer puts the event into the queue if there is room. The error is [ErrSinkClosed]; then it has been dropped. The
+// caller holds emitting.
+func (s *QueueSink) offer(ctx context.Context, eventType string, data map[string]any) (e queuedEvent, taken bool, err error) {
+	if s.closed() {
+		s.drop()
+		return e, false, ErrSinkClosed
+	}
+	e = s.event(ctx, eventType, data)
+	select {
+	case s.queue <- e:
+		s.emitted(e.at)
+		return e, true, nil
+	default:
+		s.full()
+		return e, false, nil
 	}
 }
 
