@@ -6,11 +6,12 @@ package main
 import (
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/stageflow/otelcol-stageflow/examples/internal/recorder"
 	stageflow "github.com/stageflow/otelcol-stageflow/sdk"
 	"github.com/stageflow/otelcol-stageflow/sdk/breaker"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 func TestScenarios(t *testing.T) {

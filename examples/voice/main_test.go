@@ -8,10 +8,11 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/stageflow/otelcol-stageflow/examples/internal/recorder"
-	stageflow "github.com/stageflow/otelcol-stageflow/sdk"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/stageflow/otelcol-stageflow/examples/internal/recorder"
+	stageflow "github.com/stageflow/otelcol-stageflow/sdk"
 )
 
 // streams are the stream events by type and queue, each with run and stage.
