@@ -6,7 +6,6 @@ package stageflow
 import (
 	"context"
 	"sync/atomic"
-	"time"
 
 	"github.com/stageflow/otelcol-stageflow/sdk/breaker"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
@@ -43,8 +42,9 @@ func SetCircuitBreaker(b CircuitBreaker) {
 }
 
 // NewCircuitBreaker returns a circuit breaker that judges by the calls of this process, and sends an event through
-// c at every change; nil means the default client at the time of the change. Settings that are not positive mean
-// [breaker.DefaultSettings]: 5 failures in a row open it for 30 s, then 3 successes close it.
+// c at every change; nil means the default client at the time of the change. Settings that are zero mean
+// [breaker.DefaultSettings]: 5 failures in a row, or half of at least 10 calls in a minute, open it for some 30 s, then
+// 3 successes close it. Until they do, [Call] lets only 3 calls try at once.
 func NewCircuitBreaker(c *Client, s breaker.Settings) CircuitBreaker {
 	return &localBreaker{client: c, registry: breaker.New(s)}
 }
@@ -56,12 +56,13 @@ type localBreaker struct {
 
 // callBreaker is what [Call] can tell a breaker that wants to know more than the protocol says.
 type callBreaker interface {
-	retryAfter(operation, provider string) time.Duration
+	allow(operation, provider string) breaker.Permit
 	record(ctx context.Context, operation, provider string, o breaker.Outcome)
+	release(operation, provider string, p breaker.Permit)
 }
 
 func (b *localBreaker) IsOpen(_ context.Context, operation, provider string) bool {
-	return b.snapshot(operation, provider).State == semconv.BreakerOpen
+	return b.registry.IsOpen(breaker.Key{Operation: operation, Provider: provider}, b.client.or().now())
 }
 
 func (b *localBreaker) RecordSuccess(ctx context.Context, operation, provider string) {
@@ -74,18 +75,18 @@ func (b *localBreaker) RecordFailure(ctx context.Context, operation, provider, _
 	b.record(ctx, operation, provider, breaker.Outcome{Start: now, End: now})
 }
 
-func (b *localBreaker) snapshot(operation, provider string) breaker.Snapshot {
-	return b.registry.StateAt(breaker.Key{Operation: operation, Provider: provider}, b.client.or().now())
+func (b *localBreaker) allow(operation, provider string) breaker.Permit {
+	return b.registry.Allow(breaker.Key{Operation: operation, Provider: provider}, b.client.or().now())
 }
 
-func (b *localBreaker) retryAfter(operation, provider string) time.Duration {
-	return b.snapshot(operation, provider).RetryAfter
+func (b *localBreaker) release(operation, provider string, p breaker.Permit) {
+	b.registry.Release(breaker.Key{Operation: operation, Provider: provider}, p)
 }
 
 // record tells the outcome of a call and sends an event if it changed the breaker's state. That an open breaker
 // lets calls try again after its time is no event: nothing happened.
 func (b *localBreaker) record(ctx context.Context, operation, provider string, o breaker.Outcome) {
-	tr, changed := b.registry.Record(breaker.Key{Operation: operation, Provider: provider}, o)
+	tr, changed := b.registry.Record(breaker.Key{Operation: operation, Provider: provider}, o, b.client.or().now())
 	if !changed {
 		return
 	}

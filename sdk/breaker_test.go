@@ -25,7 +25,7 @@ func install(t *testing.T, b CircuitBreaker) {
 
 func TestBreakerOpensAndClosesAgain(t *testing.T) {
 	c, s, k := newTestClient(t)
-	install(t, NewCircuitBreaker(c, breaker.Settings{}))
+	install(t, NewCircuitBreaker(c, breaker.Settings{Jitter: -1}))
 	var made int
 	try := func(ctx context.Context, result error) error {
 		return Call(ctx, "chat", "openai", "gpt-x", func(context.Context) (Usage, error) {
@@ -109,7 +109,7 @@ func TestPanicIsTheApplicationsFault(t *testing.T) {
 
 func TestBreakerByHand(t *testing.T) {
 	c, s, k := newTestClient(t)
-	b := NewCircuitBreaker(c, breaker.Settings{ConsecutiveFailures: 2, OpenFor: time.Second, HalfOpenSuccesses: 1})
+	b := NewCircuitBreaker(c, breaker.Settings{ConsecutiveFailures: 2, OpenFor: time.Second, HalfOpenSuccesses: 1, Jitter: -1})
 	b.RecordFailure(t.Context(), "stt", "deepgram", "timeout")
 	b.RecordSuccess(t.Context(), "stt", "deepgram")
 	b.RecordFailure(t.Context(), "stt", "deepgram", "timeout")
@@ -122,6 +122,30 @@ func TestBreakerByHand(t *testing.T) {
 	assert.False(t, b.IsOpen(t.Context(), "stt", "deepgram"), "half-open lets calls try")
 	b.RecordSuccess(t.Context(), "stt", "deepgram")
 	assert.Len(t, s.all(), 2)
+}
+
+func TestHalfOpenLetsFewCallsTryAtOnce(t *testing.T) {
+	c, _, k := newTestClient(t)
+	SetDefault(c)
+	t.Cleanup(func() { SetDefault(nil) })
+	install(t, NewCircuitBreaker(c, breaker.Settings{ConsecutiveFailures: 1, OpenFor: time.Second, HalfOpenProbes: 1, Jitter: -1}))
+	call := func(during func(), result error) error {
+		return Call(t.Context(), "chat", "x", "", func(context.Context) (Usage, error) {
+			during()
+			return Usage{}, result
+		})
+	}
+	nothing := func() {}
+	require.Error(t, call(nothing, &statusError{500}))
+	k.pass(time.Second)
+	var open *CircuitBreakerOpenError
+	require.NoError(t, call(func() {
+		require.ErrorAs(t, call(nothing, nil), &open, "one is trying")
+		assert.Zero(t, open.RetryAfter, "nobody knows when it will be done")
+		assert.False(t, GetCircuitBreaker().IsOpen(t.Context(), "chat", "x"), "asking by hand counts no calls")
+	}, nil))
+	require.Equal(t, &statusError{400}, call(nothing, &statusError{400}), "says nothing about the provider")
+	require.NoError(t, call(nothing, nil), "but made way for the next")
 }
 
 // recorder is a circuit breaker of the application's own.

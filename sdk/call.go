@@ -24,12 +24,13 @@ func Call(ctx context.Context, operation, provider, model string, f func(context
 	inside := k.under(ctx)
 
 	b := GetCircuitBreaker()
-	if b.IsOpen(inside, operation, provider) {
-		open := &CircuitBreakerOpenError{Operation: operation, Provider: provider}
+	permit, open := ask(inside, b, operation, provider)
+	if open != nil {
+		at := c.now()
+		c.endCall(ctx, k, at, CallEnd{Err: open}, SummarizePipelineError(open))
 		if local, ok := b.(callBreaker); ok {
-			open.RetryAfter = local.retryAfter(operation, provider)
+			local.record(inside, operation, provider, breaker.Outcome{Start: k.started, End: at, NotPermitted: true})
 		}
-		c.endCall(ctx, k, c.now(), CallEnd{Err: open}, SummarizePipelineError(open))
 		return open
 	}
 
@@ -41,7 +42,24 @@ func Call(ctx context.Context, operation, provider, model string, f func(context
 		at, summary := c.now(), SummarizePipelineError(err)
 		c.endCall(ctx, k, at, CallEnd{Success: err == nil, Err: err, Usage: used}, summary)
 		record(inside, b, k, at, err, summary)
+		if local, ok := b.(callBreaker); ok {
+			local.release(operation, provider, permit)
+		}
 	})
+}
+
+// ask returns the breaker's permit to make the call, or the error that it is open.
+func ask(ctx context.Context, b CircuitBreaker, operation, provider string) (breaker.Permit, error) {
+	var p breaker.Permit
+	if local, ok := b.(callBreaker); ok {
+		p = local.allow(operation, provider)
+	} else {
+		p.Allowed = !b.IsOpen(ctx, operation, provider)
+	}
+	if p.Allowed {
+		return p, nil
+	}
+	return p, &CircuitBreakerOpenError{Operation: operation, Provider: provider, RetryAfter: p.RetryAfter}
 }
 
 // record tells the breaker how the call ended, if that says something about the provider.

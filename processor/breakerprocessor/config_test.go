@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/breaker"
 )
 
 func load(t *testing.T, name string) *Config {
@@ -27,9 +29,25 @@ func load(t *testing.T, name string) *Config {
 }
 
 func TestConfig(t *testing.T) {
+	open, failures, ratio, slow := 2*time.Minute, 0, 0.9, 5*time.Second
 	for name, want := range map[string]*Config{
-		"breaker":     {ConsecutiveFailures: 5, OpenDuration: 30 * time.Second, HalfOpenSuccesses: 3, MaxKeys: 10_000, MaxCalls: 100_000},
-		"breaker/all": {ConsecutiveFailures: 10, OpenDuration: time.Minute, HalfOpenSuccesses: 1, MaxKeys: 50, MaxCalls: 1000},
+		"breaker": {
+			Window: time.Minute, Buckets: 10, AllowedLateness: 30 * time.Second,
+			FailureRatio: 0.5, MinimumCalls: 10, ConsecutiveFailures: 5, SlowCallRatio: 0.5,
+			OpenDuration: 30 * time.Second, MaxOpenDuration: 5 * time.Minute, HalfOpenSuccesses: 3,
+			MaxKeys: 10_000, MaxCalls: 100_000,
+		},
+		"breaker/all": {
+			Window: 2 * time.Minute, Buckets: 12, AllowedLateness: 10 * time.Second,
+			FailureRatio: 0.25, MinimumCalls: 20, ConsecutiveFailures: 10,
+			SlowCallDuration: 20 * time.Second, SlowCallRatio: 0.8,
+			OpenDuration: time.Minute, MaxOpenDuration: 10 * time.Minute, HalfOpenSuccesses: 1,
+			Overrides: []Override{
+				{Operation: "embed*", Disabled: true},
+				{Provider: "openai", OpenDuration: &open, ConsecutiveFailures: &failures, FailureRatio: &ratio, SlowCallDuration: &slow},
+			},
+			MaxKeys: 50, MaxCalls: 1000,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := load(t, name)
@@ -40,11 +58,51 @@ func TestConfig(t *testing.T) {
 }
 
 func TestAConfigTellsAllItsProblemsAtOnce(t *testing.T) {
-	assert.EqualError(t, load(t, "breaker/nonsense").Validate(), `consecutive_failures is 0; it must be between 1 and 1000
-open_duration is -1s; it must be more than 0s
+	assert.EqualError(t, load(t, "breaker/nonsense").Validate(), `window is 0s; it must be between 1s and 1h0m0s
+buckets is 61; it must be between 1 and 60
+allowed_lateness is 30s; it must be between 0s and 0s
+failure_ratio is NaN; it must be between 0 and 1
+minimum_calls is 0; it must be 1 or more
+consecutive_failures is -1; it must be between 0 and 1000
+slow_call_duration is -1s; it must be 0s or more
+slow_call_ratio is 50; it must be between 0 and 1
+open_duration is -1s; it must be between 1ms and 24h0m0s
+max_open_duration is 25h0m0s; it must be between 1ms and 24h0m0s
 half_open_successes is 1001; it must be between 1 and 1000
 max_keys is 0; it must be 1 or more
 max_calls is -5; it must be 1 or more`)
+	assert.EqualError(t, load(t, "breaker/overrides").Validate(), `overrides::0::operation is "[", which is no pattern
+overrides::1::failure_ratio is 2; it must be between 0 and 1
+overrides::1::max_open_duration is 5m0s; it must be between 10m0s and 24h0m0s`)
+}
+
+func TestZeroTurnsARuleOff(t *testing.T) {
+	cfg := load(t, "breaker/off")
+	require.NoError(t, cfg.Validate())
+	s := breaker.New(cfg.settings())
+	key := breaker.Key{Operation: "chat", Provider: "x"}
+	for i := range 50 {
+		_, changed := s.Record(key, breaker.Outcome{Start: at(float64(i)), End: at(float64(i))}, at(100))
+		assert.False(t, changed)
+	}
+}
+
+func TestOverrides(t *testing.T) {
+	cfg := load(t, "breaker/all")
+	require.NoError(t, cfg.Validate())
+	r := breaker.New(cfg.settings())
+	for provider, want := range map[string]int{"openai": 20, "other": 10} {
+		n := 0
+		for ; ; n++ {
+			end := at(float64(n))
+			if _, opened := r.Record(breaker.Key{Operation: "chat", Provider: provider}, breaker.Outcome{Start: end, End: end}, end); opened {
+				break
+			}
+			_, opened := r.Record(breaker.Key{Operation: "embeddings", Provider: provider}, breaker.Outcome{Start: end, End: end}, end)
+			require.False(t, opened)
+		}
+		assert.Equal(t, want, n+1, provider)
+	}
 }
 
 func TestSchemaNamesTheOptions(t *testing.T) {

@@ -66,7 +66,7 @@ func (c *core) observe() error {
 		return err
 	}
 	if err := c.telemetry.RegisterProcessorBreakerKeysEvictedCallback(func(_ context.Context, o metric.Int64Observer) error {
-		o.Observe(int64(c.breakers.Evicted())) //nolint:gosec // a count of things that happened
+		o.Observe(int64(c.breakers.Stats().Evicted)) //nolint:gosec // a count of things that happened
 		return nil
 	}); err != nil {
 		return err

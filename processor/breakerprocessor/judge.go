@@ -6,6 +6,7 @@ package breakerprocessor
 import (
 	"context"
 	"slices"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -16,7 +17,7 @@ import (
 
 // judge takes the outcomes of one batch in the order in which the calls ended, each call once, and writes on
 // every call how its breaker was.
-func (c *core) judge(ctx context.Context, calls []call) {
+func (c *core) judge(ctx context.Context, calls []call, now time.Time) {
 	if len(calls) == 0 {
 		return
 	}
@@ -25,7 +26,7 @@ func (c *core) judge(ctx context.Context, calls []call) {
 	c.mu.Lock()
 	for i := range calls {
 		call := &calls[i]
-		if c.decide(call) {
+		if c.decide(call, now) {
 			counted[call.result]++
 			if call.verdict.transition != "" {
 				c.telemetry.ProcessorBreakerTransitions.Add(ctx, 1,
@@ -45,7 +46,7 @@ func (c *core) judge(ctx context.Context, calls []call) {
 }
 
 // decide finds the call's verdict; true means that the call counted now.
-func (c *core) decide(call *call) bool {
+func (c *core) decide(call *call, now time.Time) bool {
 	named := call.seen != (callKey{})
 	if named {
 		if v, ok := c.calls.Get(call.seen); ok {
@@ -61,9 +62,12 @@ func (c *core) decide(call *call) bool {
 	if call.result == noOutcome {
 		return false // not remembered: its end is still to come
 	}
-	if call.result == success || call.result == failure {
-		outcome := breaker.Outcome{Start: call.start, End: call.end, Success: call.result == success}
-		if t, changed := c.breakers.Record(call.key, outcome); changed {
+	if call.result != ignored {
+		outcome := breaker.Outcome{
+			Start: call.start, End: call.end,
+			Success: call.result == success, NotPermitted: call.result == notPermitted,
+		}
+		if t, changed := c.breakers.Record(call.key, outcome, now); changed {
 			call.verdict.transition, call.verdict.to = t.String(), t.To
 		}
 	}

@@ -21,6 +21,6 @@ func (c *core) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error)
 			}
 		}
 	}
-	c.judge(ctx, calls)
+	c.judge(ctx, calls, now)
 	return ld, nil
 }

@@ -164,7 +164,7 @@ func TestABreakersLife(t *testing.T) {
 		{"chat/openai", "half_open", ""},
 		{"chat/openai", "half_open", "half_open>closed"},
 		{"chat/openai", "closed", ""},
-	}, c.logNotes(t, ok("early", 35.5), ok("a", 37), ok("b", 38), ok("c", 39), ok("d", 41)))
+	}, c.logNotes(t, ok("early", 32), ok("a", 39), ok("b", 40), ok("c", 41), ok("d", 43)))
 }
 
 func TestOrderWithinABatchIsByEnd(t *testing.T) {

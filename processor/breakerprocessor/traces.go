@@ -35,7 +35,7 @@ func (c *core) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Trac
 			}
 		}
 	}
-	c.judge(ctx, calls)
+	c.judge(ctx, calls, now)
 	if len(runs) > 0 {
 		listBreakers(runs, calls)
 	}

@@ -4,148 +4,343 @@
 package breaker
 
 import (
+	"math"
 	"slices"
 	"time"
-
-	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
-
-// Transition is one change of a breaker's state.
-type Transition struct {
-	From, To semconv.BreakerState
-	// At is event time: the end of the call that caused it, or the moment the open period was over.
-	At time.Time
-	// Generation counts the transitions of one breaker, from 1.
-	Generation uint64
-}
-
-// String is the transition as telemetry shows it: "closed>open".
-func (t Transition) String() string { return string(t.From) + ">" + string(t.To) }
-
-// maxHistory bounds the transitions that are remembered per breaker, to tell the state at an earlier time: with
-// the defaults at least four minutes of a provider that fails every probe.
-const maxHistory = 16
 
 // machine is the breaker of one key.
 type machine struct {
-	// history holds the last transitions, oldest first; times never go back.
-	history []Transition
-	// failures are the ends of the failures since lastSuccess, in order. Closed only.
-	failures    []time.Time
-	lastSuccess time.Time
-	// probes counts the successes of this half-open period, lastProbe is the latest end of one.
-	probes    int
-	lastProbe time.Time
+	policy *policy
+	// hash of the key.
+	hash   uint64
+	window window
+	// newest is the latest time at which a call of this key is known to have ended.
+	newest int64
+	phase  phase
+	// epoch is the generation with which the present counts began: that of the last close.
+	epoch uint64
+
+	// streak is the ends of the failures since lastSuccess, in order. Closed only.
+	streak      []int64
+	lastSuccess int64
+	// retry is until when the provider asked not to be called.
+	retry int64
+
+	// good counts the successes of half-open, lastGood is the latest end of one.
+	good     int
+	lastGood int64
+	// probes are when the calls were permitted that half-open waits for, see [Registry.Allow].
+	probes []int64
+
+	// mode is forced from outside; forcings is how far what is to be seen is ahead of phase's generation.
+	mode     Mode
+	forcings uint64
+	// spans is what was to be seen, oldest first.
+	spans []span
 }
 
-// current is the state after the last transition. An open breaker whose time is over is still open here.
-func (m *machine) current() Transition {
-	if len(m.history) == 0 {
-		return Transition{To: semconv.BreakerClosed}
-	}
-	return m.history[len(m.history)-1]
+// phase is what the machine decided last. Half-open is no decision: it is the part of an open phase after until,
+// with the next generation.
+type phase struct {
+	open bool
+	// at is when it began: never for a breaker that never opened.
+	at, until  int64
+	generation uint64
+	// openings in a row, this one included.
+	openings uint32
+	// source is who decided it; "" is this process.
+	source string
 }
 
-// record takes one outcome and returns the transition that it caused.
-func (m *machine) record(o Outcome, s *Settings) (Transition, bool) {
-	if o.Start.After(o.End) {
-		o.Start = o.End
+// noPhase is that of a breaker that never opened.
+var noPhase = phase{at: never, until: never}
+
+func newMachine(p *policy, g *geometry, hash uint64) machine {
+	return machine{
+		policy:      p,
+		hash:        hash,
+		window:      window{own: make([]Counts, g.ring)},
+		newest:      never,
+		phase:       noPhase,
+		lastSuccess: never,
+		retry:       never,
+		lastGood:    never,
 	}
-	m.advance(o.End, s)
-	now := m.current()
-	if o.End.Before(now.At) {
-		return Transition{}, false // it belongs to a state that is over
-	}
-	switch now.To {
-	case semconv.BreakerClosed:
-		return m.recordClosed(o, s)
-	case semconv.BreakerHalfOpen:
-		return m.recordHalfOpen(o, now.At, s)
-	}
-	return Transition{}, false // started before the breaker opened, or slipped past it
 }
 
-func (m *machine) recordClosed(o Outcome, s *Settings) (Transition, bool) {
-	// The later of two outcomes with the same end is the one that came later.
-	if o.Success {
-		if o.End.Before(m.lastSuccess) {
+// ended is an outcome as the machine needs it.
+type ended struct {
+	start, end int64
+	retryAfter int64
+	// now is when it was told. What it decides begins no later, or those who ask would not see it yet.
+	now  int64
+	kind outcomeKind
+}
+
+type outcomeKind uint8
+
+const (
+	succeeded outcomeKind = iota
+	failed
+	rejected
+)
+
+func (o *Outcome) ended(now time.Time) ended {
+	e := ended{
+		start: nanos(o.Start), end: nanos(o.End), retryAfter: int64(max(o.RetryAfter, 0)),
+		now: nanos(now), kind: failed,
+	}
+	switch {
+	case o.NotPermitted:
+		e.kind = rejected
+	case o.Success:
+		e.kind = succeeded
+	}
+	return e
+}
+
+// tally counts what became of outcomes.
+type tally struct{ late, stale, ahead, evicted uint64 }
+
+// record takes one outcome and returns the change of what is to be seen that it caused.
+func (m *machine) record(e ended, g *geometry, n *tally) (Transition, bool) {
+	limit := e.now + g.tolerance
+	m.rewind(limit, g)
+	if e.end > limit {
+		e.end = limit
+		n.ahead++
+	}
+	e.start = min(e.start, e.end)
+	if m.newest != never && e.end < m.newest-g.lateness {
+		n.late++
+		return Transition{}, false
+	}
+	b := g.bucket(e.end)
+	m.reach(e.end, b)
+	if e.kind == rejected {
+		count(&m.window.own[m.window.at(b)].NotPermitted)
+		return Transition{}, false
+	}
+	if !m.phase.open && e.start < m.phase.at {
+		n.stale++ // it tells of a provider that was still, or again, thought to be down
+		return Transition{}, false
+	}
+	slow := m.policy.slow > 0 && e.end-e.start >= m.policy.slow
+	in := &m.window.own[m.window.at(b)]
+	if slow {
+		count(&in.Slow)
+	}
+	if e.kind == succeeded {
+		count(&in.Successes)
+	} else {
+		count(&in.Failures)
+	}
+	if m.phase.open {
+		return m.probed(e, slow)
+	}
+	return m.judge(e, b, slow, g)
+}
+
+// reach makes t, in bucket b, the newest time unless there is a newer one.
+func (m *machine) reach(t, b int64) {
+	if m.newest == never {
+		m.window.head = b
+	}
+	m.newest = max(m.newest, t)
+	m.window.roll(b)
+}
+
+// judge decides whether a closed breaker opens by this outcome. A good call never opens one, whatever the counts.
+func (m *machine) judge(e ended, b int64, slow bool, g *geometry) (Transition, bool) {
+	p := m.policy
+	if e.kind == succeeded {
+		m.endStreak(e.end)
+		if !slow {
 			return Transition{}, false
 		}
-		m.lastSuccess = o.End
-		n, _ := slices.BinarySearchFunc(m.failures, o.End, afterOrEqual)
-		m.failures = slices.Delete(m.failures, 0, n)
+	} else {
+		m.extendStreak(e.end)
+		m.askedToWait(e)
+	}
+	if p.disabled {
 		return Transition{}, false
 	}
-	if o.End.Before(m.lastSuccess) {
-		return Transition{}, false
+	if p.consecutive > 0 && len(m.streak) >= p.consecutive {
+		return m.open(min(m.streak[len(m.streak)-1], e.now), ReasonConsecutiveFailures)
 	}
-	n, _ := slices.BinarySearchFunc(m.failures, o.End, afterOrEqual)
-	m.failures = slices.Insert(m.failures, n, o.End)
-	if len(m.failures) < s.ConsecutiveFailures {
-		return Transition{}, false
+	if why := p.tooBad(m.window.sum(b, g.window)); why != ReasonNone {
+		return m.open(min(e.end, e.now), why)
 	}
-	return m.move(semconv.BreakerOpen, m.failures[len(m.failures)-1]), true
+	return m.judgeWindows(b+1, b+int64(g.window)-1, min(m.newest, e.now), g)
 }
 
-// afterOrEqual makes a binary search find the first element after t.
-func afterOrEqual(element, t time.Time) int {
-	if element.After(t) {
-		return 1
-	}
-	return -1
-}
-
-func (m *machine) recordHalfOpen(o Outcome, since time.Time, s *Settings) (Transition, bool) {
-	if o.Start.Before(since) {
-		return Transition{}, false // no probe
-	}
-	if !o.Success {
-		return m.move(semconv.BreakerOpen, o.End), true
-	}
-	m.probes++
-	if o.End.After(m.lastProbe) {
-		m.lastProbe = o.End
-	}
-	if m.probes < s.HalfOpenSuccesses {
-		return Transition{}, false
-	}
-	return m.move(semconv.BreakerClosed, m.lastProbe), true
-}
-
-// advance makes an open breaker half-open when its time is over at t.
-func (m *machine) advance(t time.Time, s *Settings) {
-	if now := m.current(); now.To == semconv.BreakerOpen && !t.Before(now.At.Add(s.OpenFor)) {
-		m.move(semconv.BreakerHalfOpen, now.At.Add(s.OpenFor))
-	}
-}
-
-func (m *machine) move(to semconv.BreakerState, at time.Time) Transition {
-	now := m.current()
-	tr := Transition{From: now.To, To: to, At: at, Generation: now.Generation + 1}
-	if len(m.history) == maxHistory {
-		m.history = slices.Delete(m.history, 0, 1)
-	}
-	m.history = append(m.history, tr)
-	m.failures, m.lastSuccess = m.failures[:0], time.Time{}
-	m.probes, m.lastProbe = 0, time.Time{}
-	return tr
-}
-
-// stateAt is the state in force at t, and since when. An outcome that is told later may still change the answer.
-func (m *machine) stateAt(t time.Time, s *Settings) Transition {
-	for i := len(m.history) - 1; i >= 0; i-- {
-		tr := m.history[i]
-		if tr.At.After(t) {
-			continue
+// judgeWindows decides by the windows that end with the buckets from first to last, as far as they are known. One
+// that is too bad opened the breaker when it ended, but no later than now.
+func (m *machine) judgeWindows(first, last, now int64, g *geometry) (Transition, bool) {
+	for b := first; b <= min(last, m.window.head); b++ {
+		if why := m.policy.tooBad(m.window.sum(b, g.window)); why != ReasonNone {
+			return m.open(min(g.start(b+1), now), why)
 		}
-		if half := tr.At.Add(s.OpenFor); tr.To == semconv.BreakerOpen && !half.After(t) {
-			return Transition{From: tr.To, To: semconv.BreakerHalfOpen, At: half, Generation: tr.Generation + 1}
+	}
+	return Transition{}, false
+}
+
+// tooBad says why a window opens a breaker.
+func (p *policy) tooBad(t total) Reason {
+	calls := t.calls()
+	if calls < p.minCalls {
+		return ReasonNone
+	}
+	if p.failureRatio > 0 && float64(t.failures) >= p.failureRatio*float64(calls) {
+		return ReasonFailureRatio
+	}
+	if p.slow > 0 && p.slowRatio > 0 && float64(t.slow) >= p.slowRatio*float64(calls) {
+		return ReasonSlowCallRatio
+	}
+	return ReasonNone
+}
+
+// endStreak: the later of two outcomes with the same end is the one that came later.
+func (m *machine) endStreak(end int64) {
+	if end < m.lastSuccess {
+		return
+	}
+	m.lastSuccess = end
+	if len(m.streak) > 0 {
+		m.streak = slices.Delete(m.streak, 0, afterAll(m.streak, end))
+	}
+}
+
+func (m *machine) extendStreak(end int64) {
+	if end < m.lastSuccess {
+		return
+	}
+	m.streak = slices.Insert(m.streak, afterAll(m.streak, end), end)
+	if longest := max(m.policy.consecutive, 1); len(m.streak) > longest {
+		m.streak = slices.Delete(m.streak, 0, len(m.streak)-longest) // it opens nothing: disabled, or off
+	}
+}
+
+// afterAll is where the elements after t begin.
+func afterAll(sorted []int64, t int64) int {
+	n := len(sorted)
+	for n > 0 && sorted[n-1] > t { // mostly none are
+		n--
+	}
+	return n
+}
+
+// askedToWait remembers until when the provider wants to be left alone.
+func (m *machine) askedToWait(e ended) {
+	if e.retryAfter > 0 {
+		m.retry = max(m.retry, e.end+min(e.retryAfter, m.policy.maxOpen))
+	}
+}
+
+// probed judges a half-open breaker: only calls that started in it say anything.
+func (m *machine) probed(e ended, slow bool) (Transition, bool) {
+	if e.start < m.phase.until {
+		return Transition{}, false
+	}
+	if e.kind == failed || slow && m.policy.slowRatio > 0 {
+		m.askedToWait(e)
+		return m.open(min(e.end, e.now), ReasonProbeFailed)
+	}
+	m.good++
+	m.lastGood = max(m.lastGood, e.end)
+	if m.good < m.policy.halfSuccesses {
+		return Transition{}, false
+	}
+	at := max(min(m.lastGood, e.now), m.phase.until)
+	return m.move(phase{at: at, until: never, generation: m.phase.generation + 2}, ReasonProbesSucceeded)
+}
+
+func (m *machine) open(at int64, why Reason) (Transition, bool) {
+	if at = max(at, m.phase.at); m.phase.open {
+		at = max(at, m.phase.until)
+	}
+	next := phase{open: true, at: at, generation: m.phase.generation + 1, openings: 1}
+	if m.phase.open {
+		next.generation++ // half-open had one
+		next.openings = m.phase.openings
+		if next.openings < math.MaxUint32 {
+			next.openings++
 		}
-		return tr
 	}
-	if len(m.history) == 0 {
-		return Transition{To: semconv.BreakerClosed}
+	next.until = max(at+m.policy.openTime(next.openings, m.hash, next.generation), min(m.retry, at+m.policy.maxOpen))
+	return m.move(next, why)
+}
+
+// openTime is how long the nth opening in a row lasts: twice as long as the one before, up to the cap. At the cap
+// the jitter is turned inward, not cut off, or all that reached the cap would try again at one moment.
+func (p *policy) openTime(n uint32, hash, generation uint64) int64 {
+	d := p.openFor
+	for ; n > 1 && d < p.maxOpen; n-- {
+		d *= 2
 	}
-	oldest := m.history[0] // before all that is remembered
-	return Transition{To: oldest.From, Generation: oldest.Generation - 1}
+	d = min(d, p.maxOpen)
+	d += int64(float64(d) * p.jitter * spread(hash, generation))
+	if d > p.maxOpen {
+		d = 2*p.maxOpen - d
+	}
+	return d
+}
+
+// spread is a number from -1 to 1 that looks random but is the same everywhere.
+func spread(hash, generation uint64) float64 {
+	x := mix(hash + generation*0x9e3779b97f4a7c15)
+	return float64(x>>11)/(1<<52) - 1
+}
+
+// move enters the next phase. A closed one begins with empty counts: what was before it closed must not open it.
+func (m *machine) move(next phase, why Reason) (Transition, bool) {
+	m.phase = next
+	m.streak, m.lastSuccess, m.retry = m.streak[:0], never, never
+	m.good, m.lastGood, m.probes = 0, never, m.probes[:0]
+	if !next.open {
+		m.window.clear()
+		m.epoch = next.generation
+	}
+	if m.mode != Auto {
+		return Transition{}, false // not to be seen
+	}
+	return m.show(m.phaseSpan(next.at), why), true
+}
+
+// phaseSpan is the phase as it is to be seen from at on.
+func (m *machine) phaseSpan(at int64) span {
+	s := span{at: max(at, m.shown()), until: never, opened: never, generation: m.phase.generation + m.forcings}
+	if m.phase.open {
+		s.state, s.until, s.opened = open, m.phase.until, m.phase.at
+	}
+	return s
+}
+
+// rewind follows a clock that was set back: a time after limit is one that will not come for long, and would keep
+// the breaker as it is, and every outcome late, until then. All times move together; nothing else changes.
+func (m *machine) rewind(limit int64, g *geometry) {
+	d := max(m.newest, m.phase.at, m.shown()) - limit
+	if d <= 0 {
+		return
+	}
+	if m.newest != never {
+		m.newest = back(m.newest, d)
+		m.window.head = g.bucket(m.newest)
+	}
+	if s := m.window.shared; s != nil {
+		clear(s.others) // the buckets have other numbers now
+	}
+	for _, t := range []*int64{&m.phase.at, &m.phase.until, &m.lastSuccess, &m.retry, &m.lastGood} {
+		*t = back(*t, d)
+	}
+	for _, times := range [][]int64{m.streak, m.probes} {
+		for i := range times {
+			times[i] = back(times[i], d)
+		}
+	}
+	for i := range m.spans {
+		s := &m.spans[i]
+		s.at, s.until, s.opened = back(s.at, d), back(s.until, d), back(s.opened, d)
+	}
 }

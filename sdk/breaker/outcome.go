@@ -14,9 +14,12 @@ type Outcome struct {
 	// Start and End of the call. A start after the end counts as the end.
 	Start, End time.Time
 	Success    bool
-	// NotPermitted: an open breaker rejected the call, so the provider never saw it. Such an outcome changes
-	// nothing, or an open breaker would feed itself.
+	// NotPermitted: an open breaker rejected the call, so the provider never saw it. Such an outcome is counted by
+	// itself and changes nothing, or an open breaker would feed itself.
 	NotPermitted bool
+	// RetryAfter is how long after a failure the provider asked not to be called. It opens no breaker, but one that
+	// opens stays so at least until then. Not positive: it did not ask.
+	RetryAfter time.Duration
 }
 
 // Kind says what a failed call tells about the provider.

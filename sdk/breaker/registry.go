@@ -5,12 +5,10 @@ package breaker
 
 import (
 	"cmp"
-	"container/list"
 	"slices"
+	"strings"
 	"sync"
 	"time"
-
-	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
 // Key names what a breaker guards: one kind of call to one provider.
@@ -19,122 +17,207 @@ type Key struct{ Operation, Provider string }
 // String is "operation/provider".
 func (k Key) String() string { return k.Operation + "/" + k.Provider }
 
-// Snapshot is one breaker as it was at a time.
-type Snapshot struct {
-	Key   Key
-	State semconv.BreakerState
-	// ConsecutiveFailures is the present streak of a closed breaker.
-	ConsecutiveFailures int
-	// OpenedAt is when the breaker last opened, as of the time asked for; zero for a closed one.
-	OpenedAt time.Time
-	// RetryAfter is how long the breaker stays open yet; zero unless it is open.
-	RetryAfter time.Duration
-	// Generation counts the transitions up to the time asked for.
-	Generation uint64
+func compareKeys(a, b Key) int {
+	return cmp.Or(cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Provider, b.Provider))
+}
+
+// hashOf is FNV-1a over both names, kept apart, and mixed once more, as it differs little between similar names. It
+// is the same in every process.
+func hashOf(k Key) uint64 {
+	const prime = 1099511628211
+	h := uint64(14695981039346656037)
+	for i := range len(k.Operation) {
+		h = (h ^ uint64(k.Operation[i])) * prime
+	}
+	h = (h ^ 0xff) * prime // no byte of UTF-8
+	for i := range len(k.Provider) {
+		h = (h ^ uint64(k.Provider[i])) * prime
+	}
+	return mix(h)
+}
+
+// mix is the end of splitmix64: every bit of x makes a difference to every bit of the result.
+func mix(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
 }
 
 // Registry holds one breaker per key. It may be used by several goroutines at once.
 type Registry struct {
 	settings Settings
+	geometry geometry
+	policy   *policy
+	// overrides are the policies of settings.Overrides.
+	overrides []*policy
+	// shards share the keys by their hash, and MaxKeys, so that those who ask do not wait for each other.
+	shards []shard
+}
 
+// Few keys live in one shard: only it forgets exactly the breaker that was unused for longest of all.
+const (
+	shards   = 16
+	manyKeys = 64 * shards
+)
+
+// shard is the breakers of some of the keys.
+type shard struct {
 	mu      sync.RWMutex
-	entries map[Key]*list.Element // of *entry
-	recent  *list.List            // most recently recorded first
-	evicted uint64
+	entries map[Key]*entry
+	// recent is the ring of the entries that may be evicted: next is the one used last, prev the one unused for longest.
+	recent *entry
+	pinned int
+	max    int
+	tally  tally
+	_      [64]byte // shards lie side by side: no cache line belongs to two
 }
 
 type entry struct {
-	key Key
+	key        Key
+	prev, next *entry // both nil for one that is not evicted
 	machine
 }
 
 // New makes an empty registry: every breaker is closed until its outcomes say otherwise.
 func New(s Settings) *Registry {
-	return &Registry{settings: s.orDefaults(), entries: map[Key]*list.Element{}, recent: list.New()}
+	s = s.orDefaults()
+	s.Overrides = slices.Clone(s.Overrides)
+	r := &Registry{settings: s, geometry: s.geometry(), policy: s.policy(false)}
+	for i := range s.Overrides {
+		o := &s.Overrides[i]
+		with := s.with(o)
+		r.overrides = append(r.overrides, with.policy(o.Disabled))
+	}
+	n := 1
+	if s.MaxKeys >= manyKeys {
+		n = shards
+	}
+	r.shards = make([]shard, n)
+	for i := range r.shards {
+		sh := &r.shards[i]
+		sh.max = s.MaxKeys / n
+		if i < s.MaxKeys%n {
+			sh.max++
+		}
+		sh.reset()
+	}
+	return r
 }
 
-// Record tells the outcome of a call; the answer is the transition that this outcome caused, if it did. That an
-// open breaker became half-open is nobody's doing and never the answer.
-func (r *Registry) Record(k Key, o Outcome) (Transition, bool) {
-	if o.NotPermitted {
+func (s *shard) reset() {
+	s.entries, s.pinned = map[Key]*entry{}, 0
+	s.recent = &entry{}
+	s.recent.prev, s.recent.next = s.recent, s.recent
+}
+
+func (r *Registry) shard(hash uint64) *shard {
+	return &r.shards[hash%uint64(len(r.shards))]
+}
+
+func (r *Registry) policyOf(k Key) *policy {
+	for i := range r.settings.Overrides {
+		if r.settings.Overrides[i].matches(k) {
+			return r.overrides[i]
+		}
+	}
+	return r.policy
+}
+
+// Record tells the outcome of a call; the answer is the change of state that this outcome caused, if it did. That
+// an open breaker became half-open is nobody's doing and never the answer. Each call is to be told once. A time
+// more than [Settings.ClockTolerance] after now counts as that much after now.
+func (r *Registry) Record(k Key, o Outcome, now time.Time) (Transition, bool) {
+	h := hashOf(k)
+	s := r.shard(h)
+	e := o.ended(now)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	to := s.touch(k, h, r)
+	if to == nil {
 		return Transition{}, false
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.touch(k).record(o, &r.settings)
+	return to.record(e, &r.geometry, &s.tally)
 }
 
-// touch returns the breaker of k as the most recently used, making it and room for it.
-func (r *Registry) touch(k Key) *entry {
-	if el, ok := r.entries[k]; ok {
-		r.recent.MoveToFront(el)
-		return el.Value.(*entry)
+// touch returns the breaker of k as the most recently used, making it and room for it; nil when the room is taken
+// by keys that are forced.
+func (s *shard) touch(k Key, hash uint64, r *Registry) *entry {
+	if e := s.entries[k]; e != nil {
+		if e.next != nil {
+			s.unlink(e)
+			s.link(e)
+		}
+		return e
 	}
-	if len(r.entries) >= r.settings.MaxKeys {
-		oldest := r.recent.Back()
-		delete(r.entries, r.recent.Remove(oldest).(*entry).key)
-		r.evicted++
+	if len(s.entries) >= s.max {
+		oldest := s.recent.prev
+		if oldest == s.recent {
+			return nil
+		}
+		s.unlink(oldest)
+		delete(s.entries, oldest.key)
+		s.tally.evicted++
 	}
-	e := &entry{key: k}
-	r.entries[k] = r.recent.PushFront(e)
+	// The names may be parts of something big.
+	k = Key{strings.Clone(k.Operation), strings.Clone(k.Provider)}
+	e := &entry{key: k, machine: newMachine(r.policyOf(k), &r.geometry, hash)}
+	s.entries[k] = e
+	s.link(e)
 	return e
 }
 
-// StateAt is the breaker of k as it was at t, as far as its last transitions are remembered. A key without
-// outcomes is closed. Asking changes nothing.
-func (r *Registry) StateAt(k Key, t time.Time) Snapshot {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	el, ok := r.entries[k]
-	if !ok {
-		return Snapshot{Key: k, State: semconv.BreakerClosed}
-	}
-	return el.Value.(*entry).snapshot(t, &r.settings)
+func (s *shard) link(e *entry) {
+	e.prev, e.next = s.recent, s.recent.next
+	e.prev.next, e.next.prev = e, e
 }
 
-// List returns all breakers as they are at now, sorted by operation and provider.
-func (r *Registry) List(now time.Time) []Snapshot {
-	r.mu.RLock()
-	out := make([]Snapshot, 0, len(r.entries))
-	for _, el := range r.entries {
-		out = append(out, el.Value.(*entry).snapshot(now, &r.settings))
+func (s *shard) unlink(e *entry) {
+	e.prev.next, e.next.prev = e.next, e.prev
+	e.prev, e.next = nil, nil
+}
+
+// pin keeps e from being evicted, or no longer.
+func (s *shard) pin(e *entry, pin bool) {
+	switch {
+	case pin && e.next != nil:
+		s.unlink(e)
+		s.pinned++
+	case !pin && e.next == nil:
+		s.link(e)
+		s.pinned--
 	}
-	r.mu.RUnlock()
-	slices.SortFunc(out, func(a, b Snapshot) int {
-		return cmp.Or(cmp.Compare(a.Key.Operation, b.Key.Operation), cmp.Compare(a.Key.Provider, b.Key.Provider))
-	})
+}
+
+// Stats is what became of keys and outcomes since the registry was made.
+type Stats struct {
+	// Keys that are kept, and how many of them are forced.
+	Keys, Forced int
+	// Evicted breakers were forgotten to make room.
+	Evicted uint64
+	// Late outcomes came later than is allowed, and were ignored.
+	Late uint64
+	// Stale outcomes are of calls that started before the breaker closed, and were ignored.
+	Stale uint64
+	// Ahead is how many outcomes ended in the future, and were counted as of now.
+	Ahead uint64
+}
+
+// Stats adds up what all shards counted.
+func (r *Registry) Stats() Stats {
+	var out Stats
+	for i := range r.shards {
+		s := &r.shards[i]
+		s.mu.RLock()
+		out.Keys += len(s.entries)
+		out.Forced += s.pinned
+		out.Evicted += s.tally.evicted
+		out.Late += s.tally.late
+		out.Stale += s.tally.stale
+		out.Ahead += s.tally.ahead
+		s.mu.RUnlock()
+	}
 	return out
 }
 
 // Len is the number of breakers that are kept.
-func (r *Registry) Len() int {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return len(r.entries)
-}
-
-// Evicted is the number of breakers that were forgotten to make room.
-func (r *Registry) Evicted() uint64 {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.evicted
-}
-
-func (e *entry) snapshot(t time.Time, s *Settings) Snapshot {
-	in := e.stateAt(t, s)
-	snap := Snapshot{Key: e.key, State: in.To, Generation: in.Generation}
-	switch in.To {
-	case semconv.BreakerClosed:
-		snap.ConsecutiveFailures = len(e.failures)
-	case semconv.BreakerOpen:
-		snap.OpenedAt = in.At
-		if !in.At.IsZero() {
-			snap.RetryAfter = in.At.Add(s.OpenFor).Sub(t)
-		}
-	case semconv.BreakerHalfOpen:
-		if !in.At.IsZero() {
-			snap.OpenedAt = in.At.Add(-s.OpenFor)
-		}
-	}
-	return snap
-}
+func (r *Registry) Len() int { return r.Stats().Keys }

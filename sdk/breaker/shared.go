@@ -1,0 +1,245 @@
+// Copyright The stageflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package breaker
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
+)
+
+// Several processes judge as one by adding up what they counted. Each tells, now and then, what is new since it
+// last did (Delta), to a place that merges what it is told (Merge), and reads back the sums (Apply). Nobody waits
+// for anybody: between two exchanges each judges by what it knows, and the higher generation wins.
+//
+// Counts of calls and decisions are shared, streaks and successes of half-open are not: a failure in a row, or a
+// success that closes, is one of this process. All need the same Window and Buckets, and a Source of their own.
+
+// Shared is what processes tell each other of one key: new counts, or the sums of all.
+type Shared struct {
+	Key Key
+	// Epoch is the generation of the close that the counts began with. Counts of two epochs do not add up.
+	Epoch   uint64
+	Buckets []BucketCounts
+	// Phase is the last decision; its State is "" when there is nothing new.
+	Phase Phase
+}
+
+// BucketCounts is the counts of one bucket of event time.
+type BucketCounts struct {
+	// Bucket is the start of the bucket in event time, in widths of a bucket since 1970.
+	Bucket int64
+	Counts Counts
+}
+
+// Phase is the decision that a breaker is open or closed; half-open follows from the time.
+type Phase struct {
+	// State is open or closed.
+	State semconv.BreakerState
+	// At is since when. Until is when an open breaker becomes half-open.
+	At, Until  time.Time
+	Generation uint64
+	// Openings in a row.
+	Openings uint32
+	// Source is the process that decided it.
+	Source string
+}
+
+// Wins reports whether p stands where q was decided, too: the higher generation, else the earlier, else the
+// smaller source, else open.
+func (p Phase) Wins(q Phase) bool {
+	return cmp.Or(
+		cmp.Compare(q.Generation, p.Generation),
+		p.At.Compare(q.At),
+		cmp.Compare(p.Source, q.Source),
+		cmp.Compare(q.State, p.State),
+	) < 0
+}
+
+// Merge adds up what was told of one key. The order in which things are merged does not matter. Buckets of the
+// result are sorted; how many are kept is for the caller to bound, by time.
+func Merge(a, b Shared) Shared {
+	if a.Epoch < b.Epoch {
+		a, b = b, a
+	}
+	if a.Phase.State == "" || b.Phase.State != "" && b.Phase.Wins(a.Phase) {
+		a.Phase = b.Phase
+	}
+	if a.Epoch != b.Epoch {
+		return a
+	}
+	sums := make([]BucketCounts, 0, len(a.Buckets)+len(b.Buckets))
+	sums = append(append(sums, a.Buckets...), b.Buckets...)
+	slices.SortFunc(sums, func(x, y BucketCounts) int { return cmp.Compare(x.Bucket, y.Bucket) })
+	a.Buckets = sums[:0]
+	for _, c := range sums {
+		if last := len(a.Buckets) - 1; last >= 0 && a.Buckets[last].Bucket == c.Bucket {
+			a.Buckets[last].Counts = a.Buckets[last].Counts.plus(c.Counts)
+		} else {
+			a.Buckets = append(a.Buckets, c)
+		}
+	}
+	return a
+}
+
+// Delta returns what is new since it was last called, sorted by key. It is told once: a caller that could not pass
+// it on keeps it, and merges it with the next.
+func (r *Registry) Delta() []Shared {
+	var out []Shared
+	for i := range r.shards {
+		s := &r.shards[i]
+		s.mu.Lock()
+		for _, e := range s.entries {
+			if d := e.delta(r.settings.Source); d.Phase.State != "" || len(d.Buckets) > 0 {
+				d.Key = e.key
+				out = append(out, d)
+			}
+		}
+		s.mu.Unlock()
+	}
+	slices.SortFunc(out, func(a, b Shared) int { return compareKeys(a.Key, b.Key) })
+	return out
+}
+
+func (m *machine) delta(source string) Shared {
+	w := &m.window
+	s := w.share()
+	d := Shared{Epoch: m.epoch}
+	for b := w.head - int64(len(w.own)) + 1; b <= w.head; b++ {
+		i := w.at(b)
+		if news := w.own[i].minus(s.sent[i]); news != (Counts{}) {
+			d.Buckets = append(d.Buckets, BucketCounts{b, news})
+			s.sent[i] = w.own[i]
+		}
+	}
+	if m.phase != s.told {
+		d.Phase = m.phase.export(source)
+		s.told = m.phase
+	}
+	return d
+}
+
+func (p *phase) export(source string) Phase {
+	out := Phase{
+		State:      semconv.BreakerClosed,
+		At:         timeOf(p.at),
+		Until:      timeOf(p.until),
+		Generation: p.generation,
+		Openings:   p.openings,
+		Source:     cmp.Or(p.source, source),
+	}
+	if p.open {
+		out.State = semconv.BreakerOpen
+	}
+	return out
+}
+
+// Change is a transition of one key.
+type Change struct {
+	Key        Key
+	Transition Transition
+}
+
+// Apply takes the sums of what all processes told, this one included, and returns the changes of state that they
+// caused: by what others decided, or because their counts and the own ones open a breaker together. To apply the
+// same sums again changes nothing. What makes no sense is left out.
+func (r *Registry) Apply(sums []Shared, now time.Time) []Change {
+	var out []Change
+	t := nanos(now)
+	for i := range sums {
+		sum := &sums[i]
+		h := hashOf(sum.Key)
+		s := r.shard(h)
+		s.mu.Lock()
+		if e := s.touch(sum.Key, h, r); e != nil {
+			out = e.apply(sum, t, &r.geometry, r.settings.Source, out)
+		}
+		s.mu.Unlock()
+	}
+	return out
+}
+
+func (e *entry) apply(sum *Shared, now int64, g *geometry, source string, out []Change) []Change {
+	told := func(t Transition, changed bool) {
+		if changed {
+			out = append(out, Change{e.key, t})
+		}
+	}
+	limit := now + g.tolerance
+	e.rewind(limit, g)
+	told(e.adopt(&sum.Phase, now, source))
+	switch {
+	case sum.Epoch < e.epoch || sum.Epoch > e.phase.generation:
+		return out
+	case sum.Epoch > e.epoch: // it closed, and opened again, since the own counts began
+		e.window.clear()
+		e.epoch = sum.Epoch
+	}
+	worst, worse := e.sumUp(sum.Buckets, g.bucket(limit), g)
+	if worse && !e.phase.open && !e.policy.disabled {
+		told(e.judgeWindows(worst, e.window.head, now, g))
+	}
+	return out
+}
+
+// adopt takes over what another process decided, if it wins.
+func (m *machine) adopt(p *Phase, now int64, source string) (Transition, bool) {
+	next := phase{open: p.State == semconv.BreakerOpen, generation: p.Generation, source: p.Source, until: never}
+	if !next.open && p.State != semconv.BreakerClosed || next.generation == 0 || next.generation > maxGeneration {
+		return Transition{}, false
+	}
+	if !p.Wins(m.phase.export(source)) {
+		return Transition{}, false
+	}
+	next.at = min(nanos(p.At), now)
+	if next.open {
+		next.openings = max(p.Openings, 1)
+		next.until = min(max(nanos(p.Until), next.at), next.at+m.policy.maxOpen)
+	}
+	m.window.share().told = next
+	if next.generation != m.phase.generation || next.open != m.phase.open {
+		return m.move(next, ReasonShared)
+	}
+	m.phase = next // the same decision, a little earlier
+	if n := len(m.spans); n > 0 && m.mode == Auto {
+		s := &m.spans[n-1]
+		if s.at = next.at; n > 1 {
+			s.at = max(s.at, m.spans[n-2].at)
+		}
+		if next.open {
+			s.until, s.opened = next.until, next.at
+		}
+	}
+	return Transition{}, false
+}
+
+// maxGeneration bounds what comes from elsewhere, so that there is always a higher one.
+const maxGeneration = 1 << 62
+
+// sumUp takes the counts of the others from the sums; worst is the first bucket in which there are more failures
+// or slow calls than before.
+func (m *machine) sumUp(sums []BucketCounts, latest int64, g *geometry) (worst int64, worse bool) {
+	w := &m.window
+	s := w.share()
+	for _, sum := range sums {
+		if sum.Bucket > latest || sum.Bucket < g.bucket(minTime) {
+			continue
+		}
+		m.reach(g.start(sum.Bucket), sum.Bucket)
+		i := w.at(sum.Bucket)
+		if i < 0 {
+			continue
+		}
+		others := Counts{}.plus(sum.Counts).minus(s.sent[i])
+		if others.Failures > s.others[i].Failures || others.Slow > s.others[i].Slow {
+			if !worse || sum.Bucket < worst {
+				worst, worse = sum.Bucket, true
+			}
+		}
+		s.others[i] = others
+	}
+	return worst, worse
+}
