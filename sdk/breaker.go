@@ -54,13 +54,6 @@ type localBreaker struct {
 	registry *breaker.Registry
 }
 
-// callBreaker is what [Call] can tell a breaker that wants to know more than the protocol says.
-type callBreaker interface {
-	allow(operation, provider string) breaker.Permit
-	record(ctx context.Context, operation, provider string, o breaker.Outcome)
-	release(operation, provider string, p breaker.Permit)
-}
-
 func (b *localBreaker) IsOpen(_ context.Context, operation, provider string) bool {
 	return b.registry.IsOpen(breaker.Key{Operation: operation, Provider: provider}, b.client.or().now())
 }

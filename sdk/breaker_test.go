@@ -175,3 +175,27 @@ func TestSummarizePipelineError(t *testing.T) {
 	assert.Equal(t, ErrorSummary{}, SummarizePipelineError(nil))
 	assert.Equal(t, "CIRCUIT_OPEN: Circuit breaker open for a/b", SummarizePipelineError(&CircuitBreakerOpenError{Operation: "a", Provider: "b"}).String())
 }
+
+// busyError asks to be left alone.
+type busyError struct{ after time.Duration }
+
+func (busyError) Error() string               { return "503 Service Unavailable" }
+func (e busyError) RetryAfter() time.Duration { return e.after }
+
+func TestBreakerStaysOpenForAsLongAsTheProviderAsks(t *testing.T) {
+	c, _, k := newTestClient(t)
+	SetCircuitBreaker(NewCircuitBreaker(c, breaker.Settings{ConsecutiveFailures: 1, Jitter: -1}))
+	t.Cleanup(func() { SetCircuitBreaker(nil) })
+	call := func(result error) error {
+		return inRun(t, c, func(ctx context.Context) error {
+			return Call(ctx, "chat", "openai", "", func(context.Context) (Usage, error) { return Usage{}, result })
+		})
+	}
+	require.Error(t, call(fmt.Errorf("asked: %w", busyError{2 * time.Minute})))
+	k.pass(119 * time.Second)
+	var open *CircuitBreakerOpenError
+	require.ErrorAs(t, call(nil), &open)
+	assert.Equal(t, time.Second, open.RetryAfter)
+	k.pass(time.Second)
+	require.NoError(t, call(nil))
+}

@@ -5,6 +5,7 @@ package stageflow
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/stageflow/otelcol-stageflow/sdk/breaker"
@@ -23,14 +24,12 @@ func Call(ctx context.Context, operation, provider, model string, f func(context
 	k := c.startCall(ctx, CallStart{Operation: operation, Provider: provider, ModelID: model})
 	inside := k.under(ctx)
 
-	b := GetCircuitBreaker()
-	permit, open := ask(inside, b, operation, provider)
-	if open != nil {
+	p := ask(inside, GetCircuitBreaker(), operation, provider)
+	if !p.Allowed {
+		open := &CircuitBreakerOpenError{Operation: operation, Provider: provider, RetryAfter: p.RetryAfter}
 		at := c.now()
 		c.endCall(ctx, k, at, CallEnd{Err: open}, SummarizePipelineError(open))
-		if local, ok := b.(callBreaker); ok {
-			local.record(inside, operation, provider, breaker.Outcome{Start: k.started, End: at, NotPermitted: true})
-		}
+		p.end(inside, operation, provider, &breaker.Outcome{Start: k.started, End: at, NotPermitted: true}, "")
 		return open
 	}
 
@@ -41,40 +40,28 @@ func Call(ctx context.Context, operation, provider, model string, f func(context
 	}, func(err error) {
 		at, summary := c.now(), SummarizePipelineError(err)
 		c.endCall(ctx, k, at, CallEnd{Success: err == nil, Err: err, Usage: used}, summary)
-		record(inside, b, k, at, err, summary)
-		if local, ok := b.(callBreaker); ok {
-			local.release(operation, provider, permit)
-		}
+		p.end(inside, operation, provider, outcomeOf(inside, k, at, err, summary), summary.String())
 	})
 }
 
-// ask returns the breaker's permit to make the call, or the error that it is open.
-func ask(ctx context.Context, b CircuitBreaker, operation, provider string) (breaker.Permit, error) {
-	var p breaker.Permit
-	if local, ok := b.(callBreaker); ok {
-		p = local.allow(operation, provider)
-	} else {
-		p.Allowed = !b.IsOpen(ctx, operation, provider)
+// outcomeOf is what the call's end says about the provider, nil for nothing.
+func outcomeOf(ctx context.Context, k *call, at time.Time, err error, s ErrorSummary) *breaker.Outcome {
+	if err != nil && (breaker.Classify(s.Code) != breaker.Failure || isCancelled(ctx, err, s)) {
+		return nil
 	}
-	if p.Allowed {
-		return p, nil
-	}
-	return p, &CircuitBreakerOpenError{Operation: operation, Provider: provider, RetryAfter: p.RetryAfter}
+	return &breaker.Outcome{Start: k.started, End: at, Success: err == nil, RetryAfter: retryAfter(err)}
 }
 
-// record tells the breaker how the call ended, if that says something about the provider.
-func record(ctx context.Context, b CircuitBreaker, k *call, at time.Time, err error, s ErrorSummary) {
-	if err != nil && (breaker.Classify(s.Code) != breaker.Failure || isCancelled(ctx, err, s)) {
-		return
+// retryAfter is how long the provider wants to be left alone, as errors of HTTP clients tell by a method of that name.
+func retryAfter(err error) (d time.Duration) {
+	defer func() {
+		if recover() != nil { // the error's method is not ours
+			d = 0
+		}
+	}()
+	var told interface{ RetryAfter() time.Duration }
+	if err == nil || !errors.As(err, &told) {
+		return 0
 	}
-	operation, provider := k.start.Operation, k.start.Provider
-	if local, ok := b.(callBreaker); ok {
-		local.record(ctx, operation, provider, breaker.Outcome{Start: k.started, End: at, Success: err == nil})
-		return
-	}
-	if err == nil {
-		b.RecordSuccess(ctx, operation, provider)
-		return
-	}
-	b.RecordFailure(ctx, operation, provider, s.String())
+	return told.RetryAfter()
 }

@@ -38,7 +38,7 @@ func (r *Registry) State(k Key, now time.Time) semconv.BreakerState {
 // IsOpen reports whether a call should not be made now: whether the breaker is open, or forced open.
 func (r *Registry) IsOpen(k Key, now time.Time) bool {
 	s := r.State(k, now)
-	return s == semconv.BreakerOpen || s == ForcedOpen
+	return s == semconv.BreakerOpen || s == semconv.BreakerForcedOpen
 }
 
 // asked is the state for those who ask to make a call. An opening of which is not known how long it lasts is over

@@ -84,7 +84,7 @@ func TestForce(t *testing.T) {
 	r := tripped(t)
 	tr, err := r.Force(chat, ForceClosed, at(10))
 	require.NoError(t, err)
-	assert.Equal(t, Transition{From: semconv.BreakerOpen, To: ForcedClosed, At: at(10), Generation: 2, Reason: ReasonForced}, tr)
+	assert.Equal(t, Transition{From: semconv.BreakerOpen, To: semconv.BreakerForcedClosed, At: at(10), Generation: 2, Reason: ReasonForced}, tr)
 	assert.False(t, r.IsOpen(chat, at(11)))
 	assert.True(t, r.Allow(chat, at(11)).Allowed)
 	assert.Equal(t, semconv.BreakerOpen, stateOf(r, 9), "the past stays")
@@ -106,7 +106,7 @@ func TestForce(t *testing.T) {
 	t.Run("back to what came of it underneath", func(t *testing.T) {
 		tr, err := r.Force(chat, Auto, at(20))
 		require.NoError(t, err)
-		assert.Equal(t, Transition{From: ForcedOpen, To: semconv.BreakerOpen, At: at(20), Generation: 4, Reason: ReasonForced}, tr)
+		assert.Equal(t, Transition{From: semconv.BreakerForcedOpen, To: semconv.BreakerOpen, At: at(20), Generation: 4, Reason: ReasonForced}, tr)
 		assert.Equal(t, Snapshot{
 			Key: chat, State: semconv.BreakerOpen, FailureRatio: 1, Calls: 5,
 			OpenedAt: at(5), RetryAfter: 10 * time.Second, Generation: 4,
@@ -128,7 +128,7 @@ func TestForce(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "forced_open>half_open", tr.String())
 		assert.Equal(t, semconv.BreakerHalfOpen, stateOf(r, 40))
-		assert.Equal(t, ForcedOpen, stateOf(r, 39))
+		assert.Equal(t, semconv.BreakerForcedOpen, stateOf(r, 39))
 		next, changed := tell(r, call(42, false))
 		assert.True(t, changed)
 		assert.Equal(t, "half_open>open", next.String())
@@ -146,7 +146,7 @@ func TestForce(t *testing.T) {
 		tr, changed := tell(r, call(5, false))
 		require.True(t, changed)
 		assert.Equal(t, at(60), tr.At)
-		assert.Equal(t, ForcedOpen, stateOf(r, 55), "the past stays")
+		assert.Equal(t, semconv.BreakerForcedOpen, stateOf(r, 55), "the past stays")
 	})
 	t.Run("a key that nobody knows", func(t *testing.T) {
 		r := New(plain())

@@ -9,12 +9,6 @@ import (
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
-// The states of a breaker that somebody forced.
-const (
-	ForcedOpen   semconv.BreakerState = "forced_open"
-	ForcedClosed semconv.BreakerState = "forced_closed"
-)
-
 type state uint8
 
 const (
@@ -29,8 +23,8 @@ var stateNames = [...]semconv.BreakerState{
 	closed:       semconv.BreakerClosed,
 	open:         semconv.BreakerOpen,
 	halfOpen:     semconv.BreakerHalfOpen,
-	forcedOpen:   ForcedOpen,
-	forcedClosed: ForcedClosed,
+	forcedOpen:   semconv.BreakerForcedOpen,
+	forcedClosed: semconv.BreakerForcedClosed,
 }
 
 // Reason says why a breaker changed its state.

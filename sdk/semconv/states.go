@@ -97,4 +97,7 @@ const (
 	BreakerClosed   BreakerState = "closed"
 	BreakerOpen     BreakerState = "open"
 	BreakerHalfOpen BreakerState = "half_open"
+	// BreakerForcedOpen and BreakerForcedClosed are set by a person, whatever the calls say.
+	BreakerForcedOpen   BreakerState = "forced_open"
+	BreakerForcedClosed BreakerState = "forced_closed"
 )
