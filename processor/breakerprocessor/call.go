@@ -45,19 +45,25 @@ type call struct {
 
 // facts is what the attributes of a span or log record tell of a call.
 type facts struct {
-	operation, provider, runID, callID, callStatus, runStatus, code, startTime string
-	latency                                                                    float64
-	isCall, isRun                                                              bool
+	operation, provider                                   ranked
+	runID, callID, callStatus, runStatus, code, startTime string
+	latency                                               float64
+	isCall, isRun                                         bool
 }
 
 // read gathers all facts in one pass over the attributes.
-func (f *facts) read(attrs pcommon.Map) {
+func (f *facts) read(attrs pcommon.Map, keys keyAttributes) {
 	for key, v := range attrs.All() {
+		if a, ok := keys[key]; ok {
+			if a.provider {
+				f.provider.take(a, v.AsString())
+			} else {
+				f.operation.take(a, v.AsString())
+			}
+		}
 		switch key {
-		case semconv.GenAIOperationNameKey:
-			f.operation = v.AsString()
-		case semconv.GenAIProviderNameKey:
-			f.provider = v.AsString()
+		case openInferenceKindKey:
+			f.isCall = f.isCall || calling[v.AsString()]
 		case semconv.RunIDKey:
 			f.runID = v.AsString()
 		case semconv.CallIDKey:
@@ -83,7 +89,7 @@ func (f *facts) read(attrs pcommon.Map) {
 
 // breakerKey needs both names: half a key would mix providers.
 func (f *facts) breakerKey() (breaker.Key, bool) {
-	return breaker.Key{Operation: f.operation, Provider: f.provider}, f.operation != "" && f.provider != ""
+	return breaker.Key{Operation: f.operation.name, Provider: f.provider.name}, f.operation.name != "" && f.provider.name != ""
 }
 
 // result judges a call by its status and, where it failed, by the code.
@@ -115,13 +121,13 @@ func (f *facts) seen() callKey {
 }
 
 // fromRecord reads the record of a call's start or end; ok is false for all other records.
-func fromRecord(record plog.LogRecord, now time.Time) (c call, ok bool) {
+func fromRecord(record plog.LogRecord, keys keyAttributes, now time.Time) (c call, ok bool) {
 	name := semconv.EventName(record.EventName())
 	if name != semconv.EventCallEnded && name != semconv.EventCallStarted {
 		return call{}, false
 	}
 	var f facts
-	f.read(record.Attributes())
+	f.read(record.Attributes(), keys)
 	key, ok := f.breakerKey()
 	if !ok {
 		return call{}, false

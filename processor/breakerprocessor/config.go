@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configoptional"
 
 	"github.com/stageflow/otelcol-stageflow/sdk/breaker"
 )
@@ -39,12 +42,16 @@ type Config struct {
 	MaxOpenDuration time.Duration `mapstructure:"max_open_duration"`
 	// HalfOpenSuccesses is how many calls that started after the open period must succeed to close a breaker.
 	HalfOpenSuccesses int `mapstructure:"half_open_successes"`
+	// Key says which attributes make the key of a breaker.
+	Key KeyConfig `mapstructure:"key"`
 	// Overrides are options for some breakers: those of the first that matches.
 	Overrides []Override `mapstructure:"overrides"`
 	// MaxKeys bounds how many breakers are kept; the one unused for longest goes first.
 	MaxKeys int `mapstructure:"max_keys"`
 	// MaxCalls bounds how many calls are remembered, so that the record and the span of a call count once.
 	MaxCalls int `mapstructure:"max_calls"`
+	// API is the HTTP server that answers how the breakers are (default endpoint localhost:4320). Off unless named.
+	API configoptional.Optional[confighttp.ServerConfig] `mapstructure:"api"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -73,7 +80,12 @@ type Override struct {
 
 func createDefaultConfig() component.Config {
 	s := breaker.DefaultSettings()
+	api := confighttp.NewDefaultServerConfig()
+	api.NetAddr.Endpoint = "localhost:4320"
+	api.WriteTimeout = maxAPIWait + answerWithin // long polls
 	return &Config{
+		Key:                 defaultKey(),
+		API:                 configoptional.Default(api),
 		Window:              s.Window,
 		Buckets:             s.Buckets,
 		AllowedLateness:     s.AllowedLateness,
@@ -110,6 +122,14 @@ func (c *Config) Validate() error {
 		p.pattern(at+"operation", o.Operation)
 		p.pattern(at+"provider", o.Provider)
 		o.thresholds(c).validate(&p, at)
+	}
+	for _, names := range []struct {
+		key   string
+		names []string
+	}{{"key::operation", c.Key.Operation}, {"key::provider", c.Key.Provider}} {
+		if len(names.names) == 0 || slices.Contains(names.names, "") {
+			p.add("%s is %q: want the names of one or more attributes", names.key, names.names)
+		}
 	}
 	atLeastOne(&p, "max_keys", c.MaxKeys)
 	atLeastOne(&p, "max_calls", c.MaxCalls)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 
@@ -30,12 +31,15 @@ func load(t *testing.T, name string) *Config {
 
 func TestConfig(t *testing.T) {
 	open, failures, ratio, slow := 2*time.Minute, 0, 0.9, 5*time.Second
+	server := createDefaultConfig().(*Config).API.GetOrInsertDefault()
+	server.NetAddr.Endpoint = "localhost:9999"
+	api := configoptional.Some(*server)
 	for name, want := range map[string]*Config{
 		"breaker": {
 			Window: time.Minute, Buckets: 10, AllowedLateness: 30 * time.Second,
 			FailureRatio: 0.5, MinimumCalls: 10, ConsecutiveFailures: 5, SlowCallRatio: 0.5,
 			OpenDuration: 30 * time.Second, MaxOpenDuration: 5 * time.Minute, HalfOpenSuccesses: 3,
-			MaxKeys: 10_000, MaxCalls: 100_000,
+			MaxKeys: 10_000, MaxCalls: 100_000, Key: defaultKey(), API: createDefaultConfig().(*Config).API,
 		},
 		"breaker/all": {
 			Window: 2 * time.Minute, Buckets: 12, AllowedLateness: 10 * time.Second,
@@ -46,7 +50,8 @@ func TestConfig(t *testing.T) {
 				{Operation: "embed*", Disabled: true},
 				{Provider: "openai", OpenDuration: &open, ConsecutiveFailures: &failures, FailureRatio: &ratio, SlowCallDuration: &slow},
 			},
-			MaxKeys: 50, MaxCalls: 1000,
+			MaxKeys: 50, MaxCalls: 1000, API: api,
+			Key: KeyConfig{Operation: []string{"rpc.method"}, Provider: []string{"server.address", "peer.service"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -69,6 +74,8 @@ slow_call_ratio is 50; it must be between 0 and 1
 open_duration is -1s; it must be between 1ms and 24h0m0s
 max_open_duration is 25h0m0s; it must be between 1ms and 24h0m0s
 half_open_successes is 1001; it must be between 1 and 1000
+key::operation is []: want the names of one or more attributes
+key::provider is [""]: want the names of one or more attributes
 max_keys is 0; it must be 1 or more
 max_calls is -5; it must be 1 or more`)
 	assert.EqualError(t, load(t, "breaker/overrides").Validate(), `overrides::0::operation is "[", which is no pattern

@@ -19,10 +19,12 @@ import (
 
 // core is what all pipelines of one component id share: the breakers, and the calls that were counted.
 type core struct {
-	component.StartFunc
 	breakers  *breaker.Registry
+	keys      keyAttributes
 	telemetry *metadata.TelemetryBuilder
 	now       func() time.Time
+	changes   *broadcast
+	api       *api // nil: off
 
 	// mu also keeps the batches apart: the record and the span of a call may come at the same time.
 	mu    sync.Mutex
@@ -50,12 +52,23 @@ func newCore(cfg *Config, set component.TelemetrySettings) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &core{breakers: breaker.New(cfg.settings()), telemetry: tb, now: time.Now, calls: calls}
+	c := &core{breakers: breaker.New(cfg.settings()), telemetry: tb, now: time.Now, calls: calls, changes: newBroadcast(), keys: newKeyAttributes(&cfg.Key)}
+	if cfg.API.HasValue() {
+		c.api = newAPI(cfg.API.Get(), set, c.breakers, c.changes, c.now)
+	}
 	if err := c.observe(); err != nil {
 		tb.Shutdown()
 		return nil, err
 	}
 	return c, nil
+}
+
+// Start opens the API, if it is on.
+func (c *core) Start(ctx context.Context, host component.Host) error {
+	if c.api == nil {
+		return nil
+	}
+	return c.api.start(ctx, host)
 }
 
 func (c *core) observe() error {
@@ -79,8 +92,11 @@ func (c *core) observe() error {
 	})
 }
 
-// Shutdown takes the instruments back.
-func (c *core) Shutdown(context.Context) error {
-	c.telemetry.Shutdown()
-	return nil
+// Shutdown closes the API and takes the instruments back.
+func (c *core) Shutdown(ctx context.Context) error {
+	defer c.telemetry.Shutdown()
+	if c.api == nil {
+		return nil
+	}
+	return c.api.shutdown(ctx)
 }

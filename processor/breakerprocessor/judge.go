@@ -23,18 +23,23 @@ func (c *core) judge(ctx context.Context, calls []call, now time.Time) {
 	}
 	slices.SortStableFunc(calls, func(a, b call) int { return a.end.Compare(b.end) })
 	var counted [results]int64
+	changed := false
 	c.mu.Lock()
 	for i := range calls {
 		call := &calls[i]
 		if c.decide(call, now) {
 			counted[call.result]++
 			if call.verdict.transition != "" {
+				changed = true
 				c.telemetry.ProcessorBreakerTransitions.Add(ctx, 1,
 					metric.WithAttributeSet(attribute.NewSet(attribute.String("transition", call.verdict.transition))))
 			}
 		}
 	}
 	c.mu.Unlock()
+	if changed {
+		c.changes.tell()
+	}
 	for r, n := range counted {
 		if n > 0 {
 			c.telemetry.ProcessorBreakerOutcomes.Add(ctx, n, resultOptions[r])

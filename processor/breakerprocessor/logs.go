@@ -15,7 +15,7 @@ func (c *core) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error)
 	for _, rl := range ld.ResourceLogs().All() {
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, record := range sl.LogRecords().All() {
-				if call, ok := fromRecord(record, now); ok {
+				if call, ok := fromRecord(record, c.keys, now); ok {
 					calls = append(calls, call)
 				}
 			}

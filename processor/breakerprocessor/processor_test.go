@@ -284,6 +284,51 @@ func TestForeignClientSpans(t *testing.T) {
 	assert.Equal(t, note{}, noteOf(half.Attributes()))
 }
 
+// What OpenTelemetry's conventions, old and new, OpenLLMetry and OpenInference tell of one provider is one breaker.
+func TestKeysOfOtherInstrumentations(t *testing.T) {
+	for name, tt := range map[string]struct {
+		kind  ptrace.SpanKind
+		attrs map[string]any
+		want  string
+	}{
+		"conventions":             {ptrace.SpanKindClient, map[string]any{"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai"}, "chat/openai"},
+		"older conventions":       {ptrace.SpanKindClient, map[string]any{"gen_ai.operation.name": "chat", "gen_ai.system": "openai"}, "chat/openai"},
+		"the newer one counts":    {ptrace.SpanKindClient, map[string]any{"gen_ai.system": "azure", "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai"}, "chat/openai"},
+		"OpenLLMetry":             {ptrace.SpanKindClient, map[string]any{"llm.request.type": "chat", "gen_ai.system": "OpenAI"}, "chat/openai"},
+		"OpenLLMetry, completion": {ptrace.SpanKindClient, map[string]any{"llm.request.type": "completion", "gen_ai.system": "Cohere"}, "text_completion/cohere"},
+		"OpenInference":           {ptrace.SpanKindInternal, map[string]any{"openinference.span.kind": "LLM", "llm.provider": "openai", "llm.system": "x"}, "chat/openai"},
+		"OpenInference, system":   {ptrace.SpanKindInternal, map[string]any{"openinference.span.kind": "EMBEDDING", "llm.system": "mistralai"}, "embeddings/mistralai"},
+		"OpenInference, no call":  {ptrace.SpanKindInternal, map[string]any{"openinference.span.kind": "CHAIN", "llm.provider": "openai"}, ""},
+		"an agent":                {ptrace.SpanKindInternal, map[string]any{"gen_ai.operation.name": "invoke_agent", "gen_ai.provider.name": "openai"}, ""},
+		"an empty name":           {ptrace.SpanKindClient, map[string]any{"gen_ai.operation.name": "chat", "gen_ai.provider.name": "", "gen_ai.system": "openai"}, "chat/openai"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			td := ptrace.NewTraces()
+			span := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+			span.SetKind(tt.kind)
+			span.SetEndTimestamp(ts(1))
+			require.NoError(t, span.Attributes().FromRaw(tt.attrs))
+			_, err := newTestCore(t, defaults()).processTraces(t.Context(), td)
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, noteOf(span.Attributes()).key)
+		})
+	}
+}
+
+func TestKeysOfTheUsers(t *testing.T) {
+	cfg := defaults()
+	cfg.Key = KeyConfig{Operation: []string{"rpc.method"}, Provider: []string{"server.address", "peer.service"}}
+	td := ptrace.NewTraces()
+	span := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+	span.SetKind(ptrace.SpanKindClient)
+	require.NoError(t, span.Attributes().FromRaw(map[string]any{
+		"rpc.method": "Search", "peer.service": "y", "server.address": "x", "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai",
+	}))
+	_, err := newTestCore(t, cfg).processTraces(t.Context(), td)
+	require.NoError(t, err)
+	assert.Equal(t, "Search/x", noteOf(span.Attributes()).key)
+}
+
 func TestOtherRecordsStayAsTheyAre(t *testing.T) {
 	c := newTestCore(t, defaults())
 	ld := records(t, fail(1, 1)...)
@@ -323,7 +368,8 @@ func TestWhenACallStarted(t *testing.T) {
 			require.NoError(t, r.Attributes().FromRaw(tt.attrs))
 			r.Attributes().PutStr(semconv.GenAIOperationNameKey, "chat")
 			r.Attributes().PutStr(semconv.GenAIProviderNameKey, "openai")
-			c, ok := fromRecord(r, now)
+			key := defaultKey()
+			c, ok := fromRecord(r, newKeyAttributes(&key), now)
 			require.True(t, ok)
 			assert.Equal(t, tt.wantStart, c.start.UTC())
 			assert.Equal(t, tt.wantEnd, c.end.UTC())

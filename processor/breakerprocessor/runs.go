@@ -54,7 +54,7 @@ func listBreakers(runs []runSpan, calls []call) {
 // severity orders the states by how bad they are; closed, and none, are 0.
 func severity(s semconv.BreakerState) int {
 	switch s {
-	case semconv.BreakerOpen:
+	case semconv.BreakerOpen, semconv.BreakerForcedOpen:
 		return 2
 	case semconv.BreakerHalfOpen:
 		return 1

@@ -26,7 +26,7 @@ func (c *core) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Trac
 			for i := range spans.Len() {
 				span := spans.At(i)
 				var f facts
-				f.read(span.Attributes())
+				f.read(span.Attributes(), c.keys)
 				if call, ok := fromSpan(span, &f, now); ok {
 					calls = append(calls, call)
 				} else if f.isRun && f.runID != "" {
