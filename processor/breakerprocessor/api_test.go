@@ -26,6 +26,7 @@ import (
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/configoptional"
 
+	"github.com/stageflow/otelcol-stageflow/processor/breakerprocessor/internal/metadata"
 	"github.com/stageflow/otelcol-stageflow/sdk/breaker"
 )
 
@@ -224,7 +225,7 @@ func TestAPIIsServedByTheCore(t *testing.T) {
 	api := confighttp.NewDefaultServerConfig()
 	api.NetAddr.Endpoint = "localhost:0"
 	cfg.API = configoptional.Some(api)
-	c, err := newCore(cfg, componenttest.NewNopTelemetrySettings())
+	c, err := newCore(cfg, component.NewID(metadata.Type), componenttest.NewNopTelemetrySettings())
 	require.NoError(t, err)
 	require.NoError(t, c.Start(t.Context(), componenttest.NewNopHost()))
 	require.NoError(t, c.Shutdown(t.Context()))

@@ -50,6 +50,9 @@ type Config struct {
 	MaxKeys int `mapstructure:"max_keys"`
 	// MaxCalls bounds how many calls are remembered, so that the record and the span of a call count once.
 	MaxCalls int `mapstructure:"max_calls"`
+	// Storage is a storage extension (file_storage is one) that keeps the breakers over a restart. Without it all are
+	// closed then.
+	Storage *component.ID `mapstructure:"storage"`
 	// API is the HTTP server that answers how the breakers are (default endpoint localhost:4320). Off unless named.
 	API configoptional.Optional[confighttp.ServerConfig] `mapstructure:"api"`
 

@@ -5,12 +5,14 @@ package breakerprocessor
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
 
 	"github.com/stageflow/otelcol-stageflow/processor/breakerprocessor/internal/metadata"
 	"github.com/stageflow/otelcol-stageflow/sdk/breaker"
@@ -24,7 +26,11 @@ type core struct {
 	telemetry *metadata.TelemetryBuilder
 	now       func() time.Time
 	changes   *broadcast
-	api       *api // nil: off
+	api       *api    // nil: off
+	keeper    *keeper // nil: off
+	cfg       *Config
+	id        component.ID
+	logger    *zap.Logger
 
 	// mu also keeps the batches apart: the record and the span of a call may come at the same time.
 	mu    sync.Mutex
@@ -43,7 +49,7 @@ type verdict struct {
 	to         semconv.BreakerState
 }
 
-func newCore(cfg *Config, set component.TelemetrySettings) (*core, error) {
+func newCore(cfg *Config, id component.ID, set component.TelemetrySettings) (*core, error) {
 	calls, err := simplelru.NewLRU[callKey, verdict](cfg.MaxCalls, nil)
 	if err != nil {
 		return nil, err
@@ -52,7 +58,10 @@ func newCore(cfg *Config, set component.TelemetrySettings) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &core{breakers: breaker.New(cfg.settings()), telemetry: tb, now: time.Now, calls: calls, changes: newBroadcast(), keys: newKeyAttributes(&cfg.Key)}
+	c := &core{
+		breakers: breaker.New(cfg.settings()), keys: newKeyAttributes(&cfg.Key), calls: calls,
+		telemetry: tb, now: time.Now, changes: newBroadcast(), cfg: cfg, id: id, logger: set.Logger,
+	}
 	if cfg.API.HasValue() {
 		c.api = newAPI(cfg.API.Get(), set, c.breakers, c.changes, c.now)
 	}
@@ -63,12 +72,32 @@ func newCore(cfg *Config, set component.TelemetrySettings) (*core, error) {
 	return c, nil
 }
 
-// Start opens the API, if it is on.
-func (c *core) Start(ctx context.Context, host component.Host) error {
-	if c.api == nil {
-		return nil
+// Start restores the breakers and opens the API, as far as they are configured.
+func (c *core) Start(ctx context.Context, host component.Host) (err error) {
+	if c.cfg.Storage != nil {
+		if c.keeper, err = newKeeper(ctx, host, c.cfg, c.id, c, c.logger); err != nil {
+			return err
+		}
 	}
-	return c.api.start(ctx, host)
+	if c.api != nil {
+		if err = c.api.start(ctx, host); err != nil && c.keeper != nil {
+			err = errors.Join(err, c.keeper.shutdown(ctx))
+			c.keeper = nil
+		}
+	}
+	return err
+}
+
+// Shutdown closes the API, keeps the breakers and takes the instruments back.
+func (c *core) Shutdown(ctx context.Context) (err error) {
+	defer c.telemetry.Shutdown()
+	if c.api != nil {
+		err = c.api.shutdown(ctx)
+	}
+	if c.keeper != nil {
+		err = errors.Join(err, c.keeper.shutdown(ctx))
+	}
+	return err
 }
 
 func (c *core) observe() error {
@@ -90,13 +119,4 @@ func (c *core) observe() error {
 		o.Observe(int64(c.calls.Len()))
 		return nil
 	})
-}
-
-// Shutdown closes the API and takes the instruments back.
-func (c *core) Shutdown(ctx context.Context) error {
-	defer c.telemetry.Shutdown()
-	if c.api == nil {
-		return nil
-	}
-	return c.api.shutdown(ctx)
 }

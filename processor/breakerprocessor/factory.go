@@ -33,7 +33,7 @@ func NewFactory() processor.Factory {
 
 func (f *factory) core(set processor.Settings, cfg component.Config) (*shared.Component[*core], error) {
 	c := cfg.(*Config)
-	return f.cores.LoadOrCreate(c, func() (*core, error) { return newCore(c, set.TelemetrySettings) })
+	return f.cores.LoadOrCreate(c, func() (*core, error) { return newCore(c, set.ID, set.TelemetrySettings) })
 }
 
 func (f *factory) createTraces(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Traces) (processor.Traces, error) {

@@ -40,6 +40,9 @@ func (c *core) judge(ctx context.Context, calls []call, now time.Time) {
 	if changed {
 		c.changes.tell()
 	}
+	if c.keeper != nil {
+		c.keeper.touch()
+	}
 	for r, n := range counted {
 		if n > 0 {
 			c.telemetry.ProcessorBreakerOutcomes.Add(ctx, n, resultOptions[r])

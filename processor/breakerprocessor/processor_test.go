@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -110,7 +111,7 @@ func fail(n int, end float64) []testCall {
 }
 
 func newTestCore(t testing.TB, cfg *Config) *core {
-	c, err := newCore(cfg, componenttest.NewNopTelemetrySettings())
+	c, err := newCore(cfg, component.NewID(metadata.Type), componenttest.NewNopTelemetrySettings())
 	require.NoError(t, err)
 	c.now = func() time.Time { return at(1e6) }
 	t.Cleanup(func() { require.NoError(t, c.Shutdown(t.Context())) })

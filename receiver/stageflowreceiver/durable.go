@@ -13,11 +13,11 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.uber.org/zap"
 
+	"github.com/stageflow/otelcol-stageflow/internal/storageclient"
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/assembly"
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/journal"
@@ -32,17 +32,9 @@ func openJournal(ctx context.Context, host component.Host, cfg *Config, id compo
 	if cfg.Storage == nil {
 		return nil, nil
 	}
-	extension, ok := host.GetExtensions()[*cfg.Storage]
-	if !ok {
-		return nil, fmt.Errorf("storage is %q: there is no such extension; list it under service::extensions", cfg.Storage)
-	}
-	store, ok := extension.(storage.Extension)
-	if !ok {
-		return nil, fmt.Errorf("storage is %q: that is not a storage extension; file_storage is one", cfg.Storage)
-	}
-	client, err := store.GetClient(ctx, component.KindReceiver, id, storageName)
+	client, err := storageclient.Open(ctx, host, *cfg.Storage, id, component.KindReceiver, storageName)
 	if err != nil {
-		return nil, fmt.Errorf("storage %q cannot be opened: %w", cfg.Storage, err)
+		return nil, err
 	}
 	j, err := journal.Open(ctx, client, assembly.Owners)
 	if err != nil {
