@@ -38,7 +38,9 @@ type call struct {
 	// seen names the call, so that it counts once; the zero key is a call that nothing names.
 	seen  callKey
 	runID string
-	attrs pcommon.Map
+	// parent is the span above, as an owner of calls; "" for a log record.
+	parent string
+	attrs  pcommon.Map
 
 	verdict verdict
 }
@@ -48,7 +50,7 @@ type facts struct {
 	operation, provider                                   ranked
 	runID, callID, callStatus, runStatus, code, startTime string
 	latency                                               float64
-	isCall, isRun                                         bool
+	isCall, isRun, isStage                                bool
 }
 
 // read gathers all facts in one pass over the attributes.
@@ -72,6 +74,8 @@ func (f *facts) read(attrs pcommon.Map, keys keyAttributes) {
 			f.callStatus = v.AsString()
 		case semconv.RunStatusKey:
 			f.runStatus, f.isRun = v.AsString(), true
+		case semconv.StageStatusKey:
+			f.isStage = true
 		case semconv.ErrorCodeKey:
 			f.code = v.AsString()
 		case semconv.StartTimeKey:
@@ -161,7 +165,7 @@ func fromSpan(span ptrace.Span, f *facts, now time.Time) (c call, ok bool) {
 	if !ok {
 		return call{}, false
 	}
-	c = call{key: key, runID: f.runID, attrs: span.Attributes(), seen: f.seen()}
+	c = call{key: key, runID: f.runID, attrs: span.Attributes(), seen: f.seen(), parent: spanOwner(span.TraceID(), span.ParentSpanID())}
 	if c.seen == (callKey{}) {
 		trace, id := span.TraceID(), span.SpanID()
 		c.seen = callKey{of: string(trace[:]), id: string(id[:])}

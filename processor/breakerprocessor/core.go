@@ -42,8 +42,12 @@ type callKey struct{ of, id string }
 
 // verdict is what was written on a call, for when the call is seen again.
 type verdict struct {
-	// state of the breaker when the call started.
-	state semconv.BreakerState
+	// The breaker when the call started.
+	state        semconv.BreakerState
+	failureRatio float64
+	calls        uint64
+	openedAt     time.Time // zero for a closed one
+	retryAfter   time.Duration
 	// transition that the call caused, "" for none; to is where it led.
 	transition string
 	to         semconv.BreakerState

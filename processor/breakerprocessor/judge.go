@@ -66,7 +66,11 @@ func (c *core) decide(call *call, now time.Time) bool {
 		}
 	}
 	// Asked before the outcome is told: a call of no length starts when it ends.
-	call.verdict.state = c.breakers.StateAt(call.key, call.start).State
+	snapshot := c.breakers.StateAt(call.key, call.start)
+	call.verdict = verdict{
+		state: snapshot.State, failureRatio: snapshot.FailureRatio, calls: snapshot.Calls,
+		openedAt: snapshot.OpenedAt, retryAfter: snapshot.RetryAfter,
+	}
 	if call.result == noOutcome {
 		return false // not remembered: its end is still to come
 	}
@@ -86,9 +90,17 @@ func (c *core) decide(call *call, now time.Time) bool {
 }
 
 func (c *call) annotate() {
-	c.attrs.EnsureCapacity(c.attrs.Len() + 3)
+	c.attrs.EnsureCapacity(c.attrs.Len() + 5)
 	c.attrs.PutStr(semconv.BreakerKeyKey, c.key.String())
 	c.attrs.PutStr(semconv.BreakerStateKey, string(c.verdict.state))
+	c.attrs.PutDouble(semconv.BreakerFailureRatioKey, c.verdict.failureRatio)
+	c.attrs.PutInt(semconv.BreakerCallsKey, int64(c.verdict.calls)) //nolint:gosec // a count of things that happened
+	if !c.verdict.openedAt.IsZero() {
+		c.attrs.PutStr(semconv.BreakerOpenedAtKey, c.verdict.openedAt.UTC().Format(time.RFC3339Nano))
+	}
+	if c.verdict.retryAfter > 0 {
+		c.attrs.PutInt(semconv.BreakerRetryAfterKey, c.verdict.retryAfter.Milliseconds())
+	}
 	if c.verdict.transition != "" {
 		c.attrs.PutStr(semconv.BreakerTransitionKey, c.verdict.transition)
 	}

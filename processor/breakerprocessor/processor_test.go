@@ -405,6 +405,51 @@ func TestRunSpansListTheBreakersThatWereNotClosed(t *testing.T) {
 	assert.NotContains(t, r3.Attributes().AsRaw(), semconv.RunBreakersKey)
 }
 
+// A stage's attempt lists the breakers of its own calls only.
+func TestStageSpansListTheBreakersThatWereNotClosed(t *testing.T) {
+	cfg := defaults()
+	cfg.ConsecutiveFailures = 1
+	c := newTestCore(t, cfg)
+	td := spans(t,
+		testCall{id: "1", end: 5, status: semconv.StatusFailed, provider: "sick"},
+		testCall{id: "2", end: 6, status: semconv.StatusCompleted, provider: "well"},
+	)
+	all := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans()
+	var stages [2]ptrace.Span
+	for i := range stages {
+		all.At(i).SetParentSpanID([8]byte{9, byte(i)})
+		stages[i] = all.AppendEmpty()
+		stages[i].SetTraceID([16]byte{1})
+		stages[i].SetSpanID([8]byte{9, byte(i)})
+		stages[i].Attributes().PutStr(semconv.StageStatusKey, "completed")
+	}
+	_, err := c.processTraces(t.Context(), td)
+	require.NoError(t, err)
+	assert.Equal(t, []any{map[string]any{"key": "chat/sick", "state": "open"}}, stages[0].Attributes().AsRaw()[semconv.StageBreakersKey])
+	assert.NotContains(t, stages[1].Attributes().AsRaw(), semconv.StageBreakersKey)
+}
+
+// A call says how its breaker was when it started.
+func TestCallsTellTheWindowAndTheOpening(t *testing.T) {
+	cfg := defaults()
+	c := newTestCore(t, cfg)
+	calls := append(fail(5, 1), testCall{id: "rejected", end: 8, status: semconv.StatusFailed, code: "CIRCUIT_OPEN"})
+	ld := records(t, calls...)
+	_, err := c.processLogs(t.Context(), ld)
+	require.NoError(t, err)
+	written := ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
+	first, last := written.At(0).Attributes().AsRaw(), written.At(5).Attributes().AsRaw()
+	assert.InDelta(t, 0, first[semconv.BreakerFailureRatioKey], 0)
+	assert.EqualValues(t, 0, first[semconv.BreakerCallsKey])
+	assert.NotContains(t, first, semconv.BreakerOpenedAtKey)
+	assert.NotContains(t, first, semconv.BreakerRetryAfterKey)
+	assert.Equal(t, "open", last[semconv.BreakerStateKey])
+	assert.InDelta(t, 1, last[semconv.BreakerFailureRatioKey], 0)
+	assert.EqualValues(t, 5, last[semconv.BreakerCallsKey])
+	assert.Equal(t, "2026-01-01T00:00:05Z", last[semconv.BreakerOpenedAtKey])
+	assert.Positive(t, last[semconv.BreakerRetryAfterKey])
+}
+
 func TestPipelinesOfOneConfigurationShareTheBreaker(t *testing.T) {
 	factory, cfg := NewFactory(), defaults()
 	set := processortest.NewNopSettings(metadata.Type)

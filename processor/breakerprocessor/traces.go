@@ -6,19 +6,12 @@ package breakerprocessor
 import (
 	"context"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// runSpan is the span of a run in the batch.
-type runSpan struct {
-	id    string
-	attrs pcommon.Map
-}
-
 func (c *core) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
 	var calls []call
-	var runs []runSpan
+	var owners []owner
 	now := c.now()
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
@@ -29,15 +22,15 @@ func (c *core) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Trac
 				f.read(span.Attributes(), c.keys)
 				if call, ok := fromSpan(span, &f, now); ok {
 					calls = append(calls, call)
-				} else if f.isRun && f.runID != "" {
-					runs = append(runs, runSpan{id: f.runID, attrs: span.Attributes()})
+				} else if o, ok := ownerOf(span, &f); ok {
+					owners = append(owners, o)
 				}
 			}
 		}
 	}
 	c.judge(ctx, calls, now)
-	if len(runs) > 0 {
-		listBreakers(runs, calls)
+	if len(owners) > 0 && len(calls) > 0 {
+		listBreakers(owners, calls)
 	}
 	return td, nil
 }

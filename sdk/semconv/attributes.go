@@ -89,6 +89,8 @@ const (
 	// RunBreakersKey lists the circuit breakers that were not closed at some point of the run:
 	// slice of maps with key and state.
 	RunBreakersKey = "stageflow.run.breakers"
+	// StageBreakersKey lists the same of a stage's attempt.
+	StageBreakersKey = "stageflow.stage.breakers"
 
 	StageNameKey    = "stageflow.stage.name"
 	StageKindKey    = "stageflow.stage.kind"
@@ -176,6 +178,14 @@ const (
 	BreakerKeyKey = "stageflow.breaker.key"
 	// BreakerStateKey is the state when the call started. String.
 	BreakerStateKey = "stageflow.breaker.state"
+	// BreakerFailureRatioKey is the share of the window's calls that had failed when the call started, 0 to 1. Double.
+	BreakerFailureRatioKey = "stageflow.breaker.failure_ratio"
+	// BreakerCallsKey is how many calls the window then held. Int.
+	BreakerCallsKey = "stageflow.breaker.calls"
+	// BreakerOpenedAtKey is when a breaker that was not closed had opened, RFC 3339. String.
+	BreakerOpenedAtKey = "stageflow.breaker.opened_at"
+	// BreakerRetryAfterKey is how long an open one was to stay so yet, in milliseconds. Int.
+	BreakerRetryAfterKey = "stageflow.breaker.retry_after"
 	// BreakerTransitionKey is set on the call that caused a change: "closed>open". String.
 	BreakerTransitionKey = "stageflow.breaker.transition"
 	// BreakerSourceKey names the breaker that changed, among those of one key, where there is more than one of them. String.
