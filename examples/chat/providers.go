@@ -33,16 +33,9 @@ func (e *apiError) StatusCode() int { return e.Status }
 
 // answer is what every provider here replies.
 type answer struct {
-	Output       string  `json:"output"`
-	InputTokens  int64   `json:"input_tokens"`
-	OutputTokens int64   `json:"output_tokens"`
-	CostUSD      float64 `json:"cost_usd"`
-	AudioSeconds float64 `json:"audio_seconds"`
-	Error        string  `json:"error"`
-}
-
-func (a answer) usage() stageflow.Usage {
-	return stageflow.Usage{InputTokens: a.InputTokens, OutputTokens: a.OutputTokens, CostUSD: a.CostUSD, AudioSeconds: a.AudioSeconds}
+	Output string          `json:"output"`
+	Usage  stageflow.Usage `json:"usage"`
+	Error  string          `json:"error"`
 }
 
 // call asks a provider for something. What goes on the wire is in the function given to stageflow.CallValue, which
@@ -52,7 +45,7 @@ func (p *providers) call(ctx context.Context, operation, provider, model, input 
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
 		a, err := p.post(ctx, operation, provider, input)
-		return a.Output, a.usage(), err
+		return a.Output, a.Usage, err
 	})
 }
 
@@ -142,10 +135,10 @@ func serve(w http.ResponseWriter, r *http.Request) {
 func reply(operation, input string) answer {
 	switch operation {
 	case "stt":
-		return answer{Output: input, CostUSD: 0.0004, AudioSeconds: 4.2}
+		return answer{Output: input, Usage: stageflow.Usage{CostUSD: 0.0004, AudioSeconds: 4.2}}
 	case "tts":
-		return answer{Output: "audio", CostUSD: 0.0011, AudioSeconds: 6.5}
+		return answer{Output: "audio", Usage: stageflow.Usage{CostUSD: 0.0011, Characters: int64(len(input))}}
 	}
 	tokens := int64(len(strings.Fields(input)))
-	return answer{Output: "You said: " + input, InputTokens: tokens, OutputTokens: tokens + 2, CostUSD: 0.0002}
+	return answer{Output: "You said: " + input, Usage: stageflow.Usage{InputTokens: tokens, OutputTokens: tokens + 2, CostUSD: 0.0002}}
 }
