@@ -30,9 +30,6 @@ const (
 	fleetPace = 50 * time.Millisecond
 )
 
-// metricFleetConnected is 1 while the collector's states are known.
-const metricFleetConnected = "stageflow.breaker.fleet.connected"
-
 // fleetFollower asks a collector's breaker API for changes, one request after the other.
 type fleetFollower struct {
 	client *http.Client
@@ -121,7 +118,7 @@ func pauseFor(ctx context.Context, d time.Duration) {
 // observe tells by a metric whether the collector is connected, until it is unregistered.
 func (f *FleetCircuitBreaker) observe() (unregister func(), err error) {
 	meter := otel.Meter(semconv.ScopeName)
-	gauge, err := meter.Int64ObservableGauge(metricFleetConnected,
+	gauge, err := meter.Int64ObservableGauge(semconv.MetricBreakerFleetConnected,
 		metric.WithDescription("1 while the breaker states of the collector are known, 0 while all count as closed"))
 	if err != nil {
 		return nil, err

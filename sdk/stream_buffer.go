@@ -9,6 +9,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
 // The framework's defaults (catalogue 2.4), and its unit of dropping.
@@ -152,7 +154,7 @@ func (b *StreamingBuffer) Write(p []byte) (int, error) {
 		b.bytes.drop(old)
 		kept = p[dropped-old:]
 		b.stats.BytesDropped += int64(dropped)
-		b.events.tell(typeBufferOverflow, map[string]any{
+		b.events.tell(semconv.TypeStreamBufferOverflow, map[string]any{
 			"bytes_dropped":     dropped,
 			fieldBufferDuration: b.durationMS(),
 			"max_duration_ms":   milliseconds(b.maxDuration),
@@ -192,14 +194,14 @@ func (b *StreamingBuffer) judge(wanted, available int) {
 	switch short := available < wanted; {
 	case short && !b.stats.Underrun:
 		b.stats.Underrun = true
-		b.events.tell(typeBufferUnderrun, map[string]any{
+		b.events.tell(semconv.TypeStreamBufferUnderrun, map[string]any{
 			"bytes_requested":   wanted,
 			"bytes_available":   available,
 			fieldBufferDuration: b.durationMS(),
 		})
 	case !short && b.stats.Underrun:
 		b.stats.Underrun = false
-		b.events.tell(typeBufferRecovered, map[string]any{fieldBufferDuration: b.durationMS()})
+		b.events.tell(semconv.TypeStreamBufferRecovered, map[string]any{fieldBufferDuration: b.durationMS()})
 	}
 }
 

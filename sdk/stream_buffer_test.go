@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
 // audio are n bytes of which no two neighbours are equal, from the given place in a stream.
@@ -69,7 +71,7 @@ func TestABuffersEventsTellWhereItBelongs(t *testing.T) {
 	assert.Equal(t, map[string]any{
 		"pipeline_run_id": "r1", "stage": "tts", "stage_attempt": int64(1), "queue": "speaker",
 		"bytes_requested": int64(640), "bytes_available": int64(320), "buffer_duration_ms": 10.0,
-	}, s.only(t, typeBufferUnderrun).data)
+	}, s.only(t, semconv.TypeStreamBufferUnderrun).data)
 }
 
 func TestReadsOfABuffer(t *testing.T) {
@@ -89,13 +91,13 @@ func TestReadsOfABuffer(t *testing.T) {
 	assert.Equal(t, audio(0, 8), p[:n], "the rest of the third sample is still to come")
 	_, err = b.Read(p)
 	require.Equal(t, io.EOF, err)
-	assert.Equal(t, []string{typeBufferUnderrun}, s.types(), "told once")
+	assert.Equal(t, []string{semconv.TypeStreamBufferUnderrun}, s.types(), "told once")
 
 	write(t, b, audio(10, 2))
 	n, err = b.Read(p[:4])
 	require.NoError(t, err)
 	assert.Equal(t, audio(8, 4), p[:n])
-	assert.Equal(t, []string{typeBufferUnderrun, typeBufferRecovered}, s.types())
+	assert.Equal(t, []string{semconv.TypeStreamBufferUnderrun, semconv.TypeStreamBufferRecovered}, s.types())
 }
 
 func TestClearOfABufferKeepsTheRestOfASample(t *testing.T) {
@@ -164,7 +166,7 @@ func TestAChunkLargerThanTheBufferKeepsItsNewest(t *testing.T) {
 	write(t, b, audio(640, 10_001))
 	assert.Equal(t, map[string]any{
 		"queue": "speaker", "bytes_dropped": int64(7442), "buffer_duration_ms": 0.0, "max_duration_ms": 100.0,
-	}, s.only(t, typeBufferOverflow).data)
+	}, s.only(t, semconv.TypeStreamBufferOverflow).data)
 	p := make([]byte, 5000)
 	n, err := b.Read(p)
 	require.NoError(t, err)
@@ -179,7 +181,7 @@ func TestWhatSlicesLeaveInABufferGoesWhenTheChunkStillDoesNotFit(t *testing.T) {
 	write(t, b, audio(3200, 5440)) // 170 ms, with 50 ms left of the 100
 	assert.Equal(t, map[string]any{
 		"queue": "speaker", "bytes_dropped": int64(2240), "buffer_duration_ms": 30.0, "max_duration_ms": 200.0,
-	}, s.only(t, typeBufferOverflow).data)
+	}, s.only(t, semconv.TypeStreamBufferOverflow).data)
 	assert.Equal(t, 200*time.Millisecond, b.Duration())
 }
 
@@ -189,7 +191,7 @@ func TestSlicesOfABufferAreWholeSamplesAtAnyRate(t *testing.T) {
 	b := NewStreamingBuffer(t.Context(), "speaker", WithSampleRate(22_050), WithMaxDuration(200*time.Millisecond), WithEventSink(c))
 	write(t, b, audio(0, 8820))
 	write(t, b, audio(8820, 882))
-	assert.EqualValues(t, 2204, s.only(t, typeBufferOverflow).data["bytes_dropped"])
+	assert.EqualValues(t, 2204, s.only(t, semconv.TypeStreamBufferOverflow).data["bytes_dropped"])
 	p := make([]byte, 8820)
 	n, err := b.Read(p)
 	require.NoError(t, err)
@@ -247,13 +249,13 @@ func TestPropertyABufferHoldsTheNewestWholeSamples(t *testing.T) {
 		dropped, short := 0, false
 		for _, e := range events {
 			switch e.Type {
-			case typeBufferOverflow:
+			case semconv.TypeStreamBufferOverflow:
 				dropped += e.Data["bytes_dropped"].(int)
-			case typeBufferUnderrun:
+			case semconv.TypeStreamBufferUnderrun:
 				require.False(t, short)
 				require.Less(t, e.Data["bytes_available"], e.Data["bytes_requested"])
 				short = true
-			case typeBufferRecovered:
+			case semconv.TypeStreamBufferRecovered:
 				require.True(t, short)
 				short = false
 			}
@@ -287,8 +289,8 @@ func TestABufferBetweenGoroutines(t *testing.T) {
 	assert.Equal(t, stats.BytesWritten, stats.BytesRead+stats.BytesDropped+int64(b.Len()))
 	short := false
 	for _, e := range s.all() {
-		if e.eventType != typeBufferOverflow {
-			require.Equal(t, short, e.eventType == typeBufferRecovered, "in order")
+		if e.eventType != semconv.TypeStreamBufferOverflow {
+			require.Equal(t, short, e.eventType == semconv.TypeStreamBufferRecovered, "in order")
 			short = !short
 		}
 	}

@@ -8,18 +8,6 @@ import (
 	"sync"
 )
 
-// What streams tell (catalogue 1.7).
-const (
-	typeChunkDropped    = "stream.chunk_dropped"
-	typeProducerBlocked = "stream.producer_blocked"
-	typeThrottleStarted = "stream.throttle_started"
-	typeThrottleEnded   = "stream.throttle_ended"
-	typeQueueClosed     = "stream.queue_closed"
-	typeBufferOverflow  = "stream.buffer_overflow"
-	typeBufferUnderrun  = "stream.buffer_underrun"
-	typeBufferRecovered = "stream.buffer_recovered"
-)
-
 const (
 	fieldQueue          = "queue"
 	fieldQueueSize      = "queue_size"

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
 // sinkFunc is a sink that does what a test wants.
@@ -34,7 +36,7 @@ func TestASinkThatHangsHoldsUpOneCallerOfAQueue(t *testing.T) {
 			WithEventSink(sinkFunc(func(_ context.Context, eventType string, data map[string]any) {
 				<-release
 				types = append(types, eventType)
-				if eventType == typeQueueClosed {
+				if eventType == semconv.TypeStreamQueueClosed {
 					ends = append(ends, data)
 				}
 			})))
@@ -57,8 +59,8 @@ func TestASinkThatHangsHoldsUpOneCallerOfAQueue(t *testing.T) {
 		synctest.Wait()
 		n := len(types)
 		require.LessOrEqual(t, n, maxWaiting+1)
-		assert.Equal(t, typeThrottleStarted, types[0])
-		assert.Equal(t, []string{typeThrottleEnded, typeQueueClosed}, types[n-2:], "what has to be told is")
+		assert.Equal(t, semconv.TypeStreamThrottleStarted, types[0])
+		assert.Equal(t, []string{semconv.TypeStreamThrottleEnded, semconv.TypeStreamQueueClosed}, types[n-2:], "what has to be told is")
 		assert.EqualValues(t, puts-2, ends[0]["dropped_items"], "and tells of what was lost on the way")
 		assert.Empty(t, q.events.waiting)
 	})
@@ -85,10 +87,10 @@ func TestAWindowOfAQueueIsToldAsAWholeOrNotAtAll(t *testing.T) {
 		close(release)
 		synctest.Wait()
 		for i, eventType := range types[:len(types)-1] {
-			require.Equal(t, []string{typeThrottleStarted, typeThrottleEnded}[i%2], eventType)
+			require.Equal(t, []string{semconv.TypeStreamThrottleStarted, semconv.TypeStreamThrottleEnded}[i%2], eventType)
 		}
 		assert.Len(t, types, 1+maxWaiting, "1 that hung, and as many as may wait")
-		assert.Equal(t, typeQueueClosed, types[len(types)-1])
+		assert.Equal(t, semconv.TypeStreamQueueClosed, types[len(types)-1])
 	})
 }
 
@@ -98,7 +100,7 @@ func TestASinkMayCallItsQueue(t *testing.T) {
 	q = NewChunkQueue[int](t.Context(), "audio", WithQueueSize(2), WithEventSink(sinkFunc(
 		func(ctx context.Context, eventType string, _ map[string]any) {
 			types = append(types, eventType)
-			if eventType == typeThrottleStarted {
+			if eventType == semconv.TypeStreamThrottleStarted {
 				_, err := q.Get(ctx)
 				assert.NoError(t, err)
 				_, err = q.Get(ctx)
@@ -107,7 +109,7 @@ func TestASinkMayCallItsQueue(t *testing.T) {
 			}
 		})))
 	putAll(t, q, 1, 2)
-	assert.Equal(t, []string{typeThrottleStarted, typeThrottleEnded, typeQueueClosed}, types)
+	assert.Equal(t, []string{semconv.TypeStreamThrottleStarted, semconv.TypeStreamThrottleEnded, semconv.TypeStreamQueueClosed}, types)
 }
 
 func TestASinkThatPanicsDoesNotBreakTheStream(t *testing.T) {
@@ -133,7 +135,7 @@ func TestACallerOfAQueueSendsAFairShare(t *testing.T) {
 	q = NewChunkQueue[int](t.Context(), "audio", WithQueueSize(5), WithDropOnOverflow(), WithEventSink(sinkFunc(
 		func(ctx context.Context, eventType string, _ map[string]any) {
 			calls++
-			if eventType == typeChunkDropped {
+			if eventType == semconv.TypeStreamChunkDropped {
 				assert.NoError(t, q.Put(ctx, 0)) // which drops
 			}
 		})))
@@ -157,10 +159,10 @@ func TestAfterTheCloseOfAQueueTheShareIsEverything(t *testing.T) {
 			switch {
 			case len(types) == 1+maxWaiting:
 				q.Close()
-			case eventType == typeChunkDropped:
+			case eventType == semconv.TypeStreamChunkDropped:
 				assert.NoError(t, q.Put(ctx, 0))
 			}
 		})))
 	putAll(t, q, 1, 2, 3, 4, 5, 6)
-	assert.Equal(t, []string{typeThrottleEnded, typeQueueClosed}, types[1+maxWaiting:])
+	assert.Equal(t, []string{semconv.TypeStreamThrottleEnded, semconv.TypeStreamQueueClosed}, types[1+maxWaiting:])
 }

@@ -238,7 +238,7 @@ func (q *ChunkQueue[T]) put(chunk T) error {
 		}
 		q.chunks.pop()
 		q.stats.DroppedItems++
-		q.events.tell(typeChunkDropped, map[string]any{
+		q.events.tell(semconv.TypeStreamChunkDropped, map[string]any{
 			fieldQueueSize: q.chunks.len,
 			"max_size":     q.limit,
 			fieldReason:    semconv.StreamDropOverflow,
@@ -276,7 +276,7 @@ func (q *ChunkQueue[T]) close() {
 		w.serve(io.EOF)
 	}
 	q.throttle.end(q.chunks.len, &q.events)
-	q.events.mustTell(typeQueueClosed, map[string]any{
+	q.events.mustTell(semconv.TypeStreamQueueClosed, map[string]any{
 		"total_items":      q.stats.TotalItems,
 		"dropped_items":    q.stats.DroppedItems,
 		"blocked_puts":     q.stats.BlockedPuts,
@@ -300,7 +300,7 @@ func (q *ChunkQueue[T]) blocked(since time.Time) {
 	}
 	q.stats.BlockedPuts++
 	q.stats.TotalBlocked += d
-	q.events.tell(typeProducerBlocked, map[string]any{
+	q.events.tell(semconv.TypeStreamProducerBlocked, map[string]any{
 		"blocked_ms":   milliseconds(d),
 		fieldQueueSize: q.chunks.len,
 	})

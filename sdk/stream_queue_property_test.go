@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
 // queueRun is a schedule of calls on one queue, and what came of it.
@@ -168,11 +170,11 @@ func TestPropertyThrottleWindowsOfAQueueAlternateAndEnd(t *testing.T) {
 		for _, e := range r.events {
 			fill, _ := e.data["fill_percentage"].(float64)
 			switch e.eventType {
-			case typeThrottleStarted:
+			case semconv.TypeStreamThrottleStarted:
 				require.False(rt, open, "started twice")
 				require.GreaterOrEqual(rt, fill, 80.0)
 				open = true
-			case typeThrottleEnded:
+			case semconv.TypeStreamThrottleEnded:
 				require.True(rt, open, "ended without a start")
 				open = false
 			}
@@ -193,14 +195,14 @@ func TestPropertyTheTotalsOfAQueueAgree(t *testing.T) {
 			ms, _ := e.data["blocked_ms"].(float64)
 			blocked += ms
 		}
-		require.Equal(rt, 1, counts[typeQueueClosed])
+		require.Equal(rt, 1, counts[semconv.TypeStreamQueueClosed])
 		last := r.events[len(r.events)-1]
-		require.Equal(rt, typeQueueClosed, last.eventType, "nothing is told after the close")
+		require.Equal(rt, semconv.TypeStreamQueueClosed, last.eventType, "nothing is told after the close")
 		require.Equal(rt, map[string]any{
 			"queue":            "audio",
 			"total_items":      int64(len(r.put)),
-			"dropped_items":    int64(counts[typeChunkDropped]),
-			"blocked_puts":     int64(counts[typeProducerBlocked]),
+			"dropped_items":    int64(counts[semconv.TypeStreamChunkDropped]),
+			"blocked_puts":     int64(counts[semconv.TypeStreamProducerBlocked]),
 			"total_blocked_ms": blocked,
 			"max_queue_size":   int64(r.stats.MaxQueueSize),
 		}, last.data)
@@ -253,7 +255,7 @@ func TestAQueueBetweenManyProducersAndConsumers(t *testing.T) {
 			for chunk, n := range got {
 				require.Equal(t, 1, n, chunk)
 			}
-			closed := s.only(t, typeQueueClosed)
+			closed := s.only(t, semconv.TypeStreamQueueClosed)
 			assert.EqualValues(t, stats.DroppedItems, closed.data["dropped_items"])
 		})
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
 func putAll(t *testing.T, q *ChunkQueue[int], chunks ...int) {
@@ -32,7 +34,7 @@ func TestChunksComeOutInOrder(t *testing.T) {
 	assert.Equal(t, []int{1, 2, 3}, slices.Collect(q.All(t.Context())))
 	assert.Zero(t, q.Len())
 	assert.Equal(t, ChunkQueueStats{TotalItems: 3, MaxQueueSize: 3}, q.Stats())
-	assert.Equal(t, []string{typeQueueClosed}, s.types())
+	assert.Equal(t, []string{semconv.TypeStreamQueueClosed}, s.types())
 }
 
 func TestAQueuesEventsTellWhereItBelongs(t *testing.T) {
@@ -51,7 +53,7 @@ func TestAQueuesEventsTellWhereItBelongs(t *testing.T) {
 		"pipeline_run_id": "r1", "stage": "tts", "stage_attempt": int64(1), "queue": "llm to tts",
 		"total_items": int64(0), "dropped_items": int64(0), "blocked_puts": int64(0), "max_queue_size": int64(0),
 		"total_blocked_ms": float64(0),
-	}, s.only(t, typeQueueClosed).data)
+	}, s.only(t, semconv.TypeStreamQueueClosed).data)
 }
 
 func TestAQueueOutsideOfRunsTellsTheDefaultClient(t *testing.T) {
@@ -72,7 +74,7 @@ func TestAQueueOutsideOfRunsTellsTheDefaultClient(t *testing.T) {
 func TestANamelessQueueHasNoNameField(t *testing.T) {
 	c, s, _ := newTestClient(t)
 	NewChunkQueue[int](t.Context(), "", WithEventSink(c)).Close()
-	assert.NotContains(t, s.only(t, typeQueueClosed).data, "queue")
+	assert.NotContains(t, s.only(t, semconv.TypeStreamQueueClosed).data, "queue")
 }
 
 func TestAFullQueueMakesTheProducerWait(t *testing.T) {
@@ -95,7 +97,7 @@ func TestAFullQueueMakesTheProducerWait(t *testing.T) {
 		assert.Equal(t, 1, chunk)
 		synctest.Wait()
 		require.True(t, put)
-		assert.Equal(t, map[string]any{"queue": "audio", "blocked_ms": 22.5, "queue_size": int64(2)}, s.only(t, typeProducerBlocked).data)
+		assert.Equal(t, map[string]any{"queue": "audio", "blocked_ms": 22.5, "queue_size": int64(2)}, s.only(t, semconv.TypeStreamProducerBlocked).data)
 		assert.Equal(t, ChunkQueueStats{
 			TotalItems: 3, BlockedPuts: 1, TotalBlocked: 22500 * time.Microsecond, MaxQueueSize: 2, Throttled: true,
 		}, q.Stats())
@@ -115,7 +117,7 @@ func TestAConsumerWaitsForAChunk(t *testing.T) {
 		q.Close()
 		synctest.Wait()
 		assert.Equal(t, []int{7, 8}, got)
-		assert.EqualValues(t, 1, s.only(t, typeQueueClosed).data["max_queue_size"], "the chunk itself")
+		assert.EqualValues(t, 1, s.only(t, semconv.TypeStreamQueueClosed).data["max_queue_size"], "the chunk itself")
 	})
 }
 
@@ -213,7 +215,7 @@ func TestADroppingQueueNeverWaits(t *testing.T) {
 	assert.Equal(t, ChunkQueueStats{TotalItems: 5, DroppedItems: 2, MaxQueueSize: 3}, q.Stats())
 	var dropped []map[string]any
 	for _, e := range s.all() {
-		if e.eventType == typeChunkDropped {
+		if e.eventType == semconv.TypeStreamChunkDropped {
 			dropped = append(dropped, e.data)
 		}
 	}
@@ -232,10 +234,10 @@ func TestAThrottleWindowEndsWhenTheQueueIsDrained(t *testing.T) {
 		_, err := q.Get(t.Context())
 		require.NoError(t, err)
 	}
-	assert.Equal(t, []string{typeThrottleStarted}, s.types())
+	assert.Equal(t, []string{semconv.TypeStreamThrottleStarted}, s.types())
 	_, err := q.Get(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, map[string]any{"queue": "audio", "fill_percentage": 20.0, "queue_size": int64(2)}, s.only(t, typeThrottleEnded).data)
+	assert.Equal(t, map[string]any{"queue": "audio", "fill_percentage": 20.0, "queue_size": int64(2)}, s.only(t, semconv.TypeStreamThrottleEnded).data)
 	assert.False(t, q.Stats().Throttled)
 }
 
@@ -246,8 +248,8 @@ func TestAThrottleWindowEndsWhenTheQueueCloses(t *testing.T) {
 	q.Close()
 	_, err := q.Get(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, []string{typeThrottleStarted, typeThrottleEnded, typeQueueClosed}, s.types(), "and none starts after it")
-	assert.Equal(t, map[string]any{"queue": "audio", "fill_percentage": 100.0, "queue_size": int64(5)}, s.only(t, typeThrottleEnded).data)
+	assert.Equal(t, []string{semconv.TypeStreamThrottleStarted, semconv.TypeStreamThrottleEnded, semconv.TypeStreamQueueClosed}, s.types(), "and none starts after it")
+	assert.Equal(t, map[string]any{"queue": "audio", "fill_percentage": 100.0, "queue_size": int64(5)}, s.only(t, semconv.TypeStreamThrottleEnded).data)
 }
 
 func TestOnlyTheFirstCloseOfAQueueIsTold(t *testing.T) {
@@ -255,7 +257,7 @@ func TestOnlyTheFirstCloseOfAQueueIsTold(t *testing.T) {
 	q := NewChunkQueue[int](t.Context(), "audio", WithEventSink(c))
 	q.Close()
 	q.Close()
-	assert.Equal(t, []string{typeQueueClosed}, s.types())
+	assert.Equal(t, []string{semconv.TypeStreamQueueClosed}, s.types())
 }
 
 func TestAClosedQueueTakesNoChunks(t *testing.T) {
@@ -284,9 +286,9 @@ func TestAProducerThatWaitsWhenTheQueueClosesIsWokenAndTold(t *testing.T) {
 		synctest.Wait()
 		assert.Equal(t, [2]error{ErrQueueClosed, ErrQueueClosed}, errs)
 		assert.Equal(t, []string{
-			typeThrottleStarted, typeProducerBlocked, typeProducerBlocked, typeThrottleEnded, typeQueueClosed,
+			semconv.TypeStreamThrottleStarted, semconv.TypeStreamProducerBlocked, semconv.TypeStreamProducerBlocked, semconv.TypeStreamThrottleEnded, semconv.TypeStreamQueueClosed,
 		}, s.types())
-		closed := s.only(t, typeQueueClosed).data
+		closed := s.only(t, semconv.TypeStreamQueueClosed).data
 		assert.EqualValues(t, 2, closed["total_items"])
 		assert.EqualValues(t, 2, closed["blocked_puts"])
 		assert.EqualValues(t, 12, closed["total_blocked_ms"])
@@ -305,7 +307,7 @@ func TestAProducerThatGivesUpOnAQueueIsTold(t *testing.T) {
 		k.pass(time.Minute)
 		cancel()
 		synctest.Wait()
-		assert.EqualValues(t, 60_000, s.only(t, typeProducerBlocked).data["blocked_ms"])
+		assert.EqualValues(t, 60_000, s.only(t, semconv.TypeStreamProducerBlocked).data["blocked_ms"])
 		assert.Equal(t, ChunkQueueStats{TotalItems: 1, BlockedPuts: 1, TotalBlocked: time.Minute, MaxQueueSize: 1, Throttled: true}, q.Stats())
 	})
 }

@@ -3,6 +3,8 @@
 
 package stageflow
 
+import "github.com/stageflow/otelcol-stageflow/sdk/semconv"
+
 // throttle finds the windows in which a queue's producers should slow down: from 80 % full until 20 % full (the
 // framework's BackpressureMonitor, catalogue 2.4). The queue's lock guards it.
 type throttle struct {
@@ -20,7 +22,7 @@ func newThrottle(limit int) throttle {
 func (t *throttle) put(size int, events *streamEvents) {
 	if !t.active && size >= t.high {
 		t.active = true
-		t.told = events.tell(typeThrottleStarted, t.fill(size))
+		t.told = events.tell(semconv.TypeStreamThrottleStarted, t.fill(size))
 	}
 }
 
@@ -34,7 +36,7 @@ func (t *throttle) got(size int, events *streamEvents) {
 // end closes a window whatever the size; a window whose start was lost ends silently.
 func (t *throttle) end(size int, events *streamEvents) {
 	if t.active && t.told {
-		events.mustTell(typeThrottleEnded, t.fill(size))
+		events.mustTell(semconv.TypeStreamThrottleEnded, t.fill(size))
 	}
 	t.active = false
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
 //go:embed testdata/stream_vectors.json
@@ -117,12 +119,12 @@ func TestQueuesTellWhatTheFrameworkTells(t *testing.T) {
 					got := told(t, all[seen:], "audio")
 					seen = len(all)
 
-					theirEnds += countOf(step.Events, typeThrottleEnded)
-					ourEnds += countOf(got, typeThrottleEnded)
+					theirEnds += countOf(step.Events, semconv.TypeStreamThrottleEnded)
+					ourEnds += countOf(got, semconv.TypeStreamThrottleEnded)
 					assert.GreaterOrEqual(t, ourEnds, theirEnds, "step %d", i)
-					skip := []string{typeThrottleEnded}
+					skip := []string{semconv.TypeStreamThrottleEnded}
 					if !v.Windows {
-						skip = append(skip, typeThrottleStarted)
+						skip = append(skip, semconv.TypeStreamThrottleStarted)
 					}
 					require.Equal(t, without(step.Events, skip...), without(got, skip...), "step %d: %s", i, step.Op)
 				}

@@ -64,7 +64,7 @@ func (f *facts) read(attrs pcommon.Map, keys keyAttributes) {
 			}
 		}
 		switch key {
-		case openInferenceKindKey:
+		case semconv.OpenInferenceKindKey:
 			f.isCall = f.isCall || calling[v.AsString()]
 		case semconv.RunIDKey:
 			f.runID = v.AsString()

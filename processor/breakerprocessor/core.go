@@ -79,7 +79,7 @@ func newCore(cfg *Config, id component.ID, set component.TelemetrySettings) (*co
 // Start restores the breakers and opens the API, as far as they are configured.
 func (c *core) Start(ctx context.Context, host component.Host) (err error) {
 	if c.cfg.Storage != nil {
-		if c.keeper, err = newKeeper(ctx, host, c.cfg, c.id, c, c.logger); err != nil {
+		if c.keeper, err = newKeeper(ctx, host, c); err != nil {
 			return err
 		}
 	}

@@ -41,21 +41,21 @@ type keeper struct {
 
 // newKeeper restores what was kept and goes on keeping it until shutdown. A state that cannot be read is left behind: the
 // breakers are closed then, as without a storage.
-func newKeeper(ctx context.Context, host component.Host, cfg *Config, id component.ID, c *core, logger *zap.Logger) (*keeper, error) {
-	client, err := storageclient.Open(ctx, host, *cfg.Storage, id, component.KindProcessor, storageName)
+func newKeeper(ctx context.Context, host component.Host, c *core) (*keeper, error) {
+	client, err := storageclient.Open(ctx, host, *c.cfg.Storage, c.id, component.KindProcessor, storageName)
 	if err != nil {
 		return nil, err
 	}
 	state, err := client.Get(ctx, stateKey)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("storage %q cannot be read: %w", *cfg.Storage, err), client.Close(ctx))
+		return nil, errors.Join(fmt.Errorf("storage %q cannot be read: %w", *c.cfg.Storage, err), client.Close(ctx))
 	}
 	if len(state) > 0 {
 		if err := c.breakers.Restore(state); err != nil {
-			logger.Warn("the breakers of before are not known and count as closed", zap.Error(err))
+			c.logger.Warn("the breakers of before are not known and count as closed", zap.Error(err))
 		}
 	}
-	k := &keeper{client: client, breakers: c.breakers, logger: logger}
+	k := &keeper{client: client, breakers: c.breakers, logger: c.logger}
 	life, stop := context.WithCancel(context.Background())
 	k.stop = stop
 	first := c.changes.next()

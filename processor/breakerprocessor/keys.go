@@ -19,32 +19,23 @@ type KeyConfig struct {
 	_ struct{}
 }
 
-// Attributes of other instrumentations.
-const (
-	openInferenceKindKey   = "openinference.span.kind"
-	llmRequestTypeKey      = "llm.request.type"
-	genAISystemKey         = "gen_ai.system" // of the conventions before gen_ai.provider.name
-	openInferenceProvider  = "llm.provider"
-	openInferenceSystemKey = "llm.system"
-)
-
 // defaultKey reads ours and OpenTelemetry's GenAI conventions, then OpenLLMetry's and OpenInference's.
 func defaultKey() KeyConfig {
 	return KeyConfig{
-		Operation: []string{semconv.GenAIOperationNameKey, llmRequestTypeKey, openInferenceKindKey},
-		Provider:  []string{semconv.GenAIProviderNameKey, genAISystemKey, openInferenceProvider, openInferenceSystemKey},
+		Operation: []string{semconv.GenAIOperationNameKey, semconv.LLMRequestTypeKey, semconv.OpenInferenceKindKey},
+		Provider:  []string{semconv.GenAIProviderNameKey, semconv.GenAISystemKey, semconv.LLMProviderKey, semconv.LLMSystemKey},
 	}
 }
 
 // foreignOperations are the words that other instrumentations have for the operations of the GenAI conventions, so that one
 // provider has one breaker whoever tells of it.
 var foreignOperations = map[string]map[string]string{
-	llmRequestTypeKey:    {"completion": "text_completion", "embedding": "embeddings"},
-	openInferenceKindKey: {"LLM": "chat", "EMBEDDING": "embeddings", "RERANKER": "rerank"},
+	semconv.LLMRequestTypeKey:    {"completion": "text_completion", "embedding": "embeddings"},
+	semconv.OpenInferenceKindKey: {"LLM": "chat", "EMBEDDING": "embeddings", "RERANKER": "rerank"},
 }
 
 // foreignProviders write their providers as proper names.
-var foreignProviders = map[string]bool{genAISystemKey: true, openInferenceProvider: true, openInferenceSystemKey: true}
+var foreignProviders = map[string]bool{semconv.GenAISystemKey: true, semconv.LLMProviderKey: true, semconv.LLMSystemKey: true}
 
 // keyAttribute is what an attribute is read for: the operation or the provider, and how many others come before it.
 type keyAttribute struct {

@@ -58,6 +58,16 @@ const (
 	GenAIToolCallIDKey = "gen_ai.tool.call.id"
 )
 
+// Attributes of other instrumentations of calls to models: OpenTelemetry's conventions before gen_ai.provider.name,
+// OpenLLMetry, OpenInference.
+const (
+	GenAISystemKey       = "gen_ai.system"
+	LLMRequestTypeKey    = "llm.request.type"
+	LLMProviderKey       = "llm.provider"
+	LLMSystemKey         = "llm.system"
+	OpenInferenceKindKey = "openinference.span.kind"
+)
+
 // OperationInvokeWorkflow is the gen_ai.operation.name of a run span, OperationExecuteTool that of a tool call's.
 const (
 	OperationInvokeWorkflow = "invoke_workflow"

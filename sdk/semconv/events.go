@@ -69,6 +69,15 @@ const (
 	TypeCallEnded         = "provider_call.ended"
 	TypeBreakerTransition = "breaker.transition"
 	TypeTelemetryLost     = "telemetry.lost"
+
+	TypeStreamChunkDropped    = "stream.chunk_dropped"
+	TypeStreamProducerBlocked = "stream.producer_blocked"
+	TypeStreamThrottleStarted = "stream.throttle_started"
+	TypeStreamThrottleEnded   = "stream.throttle_ended"
+	TypeStreamQueueClosed     = "stream.queue_closed"
+	TypeStreamBufferOverflow  = "stream.buffer_overflow"
+	TypeStreamBufferUnderrun  = "stream.buffer_underrun"
+	TypeStreamBufferRecovered = "stream.buffer_recovered"
 )
 
 // StageType is the type of a stage's lifecycle event: stage.{name}.{status} (catalogue 1.3).

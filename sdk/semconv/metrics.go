@@ -87,7 +87,7 @@ type Metric struct {
 }
 
 // callAttributes and streamAttributes tell series apart. Ids of runs, users and sessions never do: they have no bound.
-// The events of a stream name neither queue nor channel.
+// Which queue an event of a stream is of, only our SDK tells, by a name of the application's that may have no bound either.
 var (
 	callAttributes   = []string{GenAIOperationNameKey, GenAIProviderNameKey}
 	streamAttributes = []string{GenAIWorkflowNameKey, RunTopologyKey, StageNameKey}
@@ -141,3 +141,6 @@ var Metrics = []Metric{
 		Bounds:      []float64{1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864},
 	},
 }
+
+// MetricBreakerFleetConnected is 1 while an SDK knows the breaker states of its collector, 0 while all count as closed.
+const MetricBreakerFleetConnected = "stageflow.breaker.fleet.connected"
