@@ -53,15 +53,12 @@ func outcomeOf(ctx context.Context, k *call, at time.Time, err error, s ErrorSum
 }
 
 // retryAfter is how long the provider wants to be left alone, as errors of HTTP clients tell by a method of that name.
-func retryAfter(err error) (d time.Duration) {
-	defer func() {
-		if recover() != nil { // the error's method is not ours
-			d = 0
+func retryAfter(err error) time.Duration {
+	return orZero(func() time.Duration {
+		var told interface{ RetryAfter() time.Duration }
+		if err == nil || !errors.As(err, &told) {
+			return 0
 		}
-	}()
-	var told interface{ RetryAfter() time.Duration }
-	if err == nil || !errors.As(err, &told) {
-		return 0
-	}
-	return told.RetryAfter()
+		return told.RetryAfter()
+	})
 }

@@ -124,7 +124,7 @@ func (d *data) failure(err error, s errorsummary.Summary) {
 
 // httpStatus adds the status of the HTTP response that err tells of, if any.
 func (d *data) httpStatus(err error) {
-	d.count(fieldHTTPStatus, int64(safeHTTPStatus(err)))
+	d.count(fieldHTTPStatus, int64(orZero(func() int { return errorsummary.HTTPStatus(err) })))
 }
 
 // more adds the caller's own fields. Fields that are already there win: what the package knows about a run is not

@@ -28,14 +28,16 @@ func SummarizePipelineError(err error) (s ErrorSummary) {
 	return errorsummary.FromError(err)
 }
 
-// safeHTTPStatus is 0 where a method of err panics.
-func safeHTTPStatus(err error) (status int) {
+// orZero is what f gives, or zero where it panics: the methods of errors are the application's, and must not take the
+// pipeline with them.
+func orZero[T any](f func() T) (v T) {
 	defer func() {
 		if recover() != nil {
-			status = 0
+			var zero T
+			v = zero
 		}
 	}()
-	return errorsummary.HTTPStatus(err)
+	return f()
 }
 
 // CircuitBreakerOpenError says that a circuit breaker kept a call from being made (API: CircuitBreakerOpenError).

@@ -19,3 +19,8 @@ func TestErrorSummaryAsTheAPIHasIt(t *testing.T) {
 	}}}, s.StagesPatch())
 	assert.Equal(t, "UNKNOWN:", SummarizePipelineError(nil).String())
 }
+
+func TestOrZero(t *testing.T) {
+	assert.Equal(t, 7, orZero(func() int { return 7 }))
+	assert.Zero(t, orZero(func() int { panic("a method of somebody's error") }))
+}

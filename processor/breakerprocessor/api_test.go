@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -219,14 +220,24 @@ func TestAPILongPoll(t *testing.T) {
 	})
 }
 
-// Through the component: a real listener, started and stopped with the core.
+// Through the component: a real listener, that answers while the core runs and no longer.
 func TestAPIIsServedByTheCore(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := l.Addr().String()
+	require.NoError(t, l.Close())
 	cfg := createDefaultConfig().(*Config)
-	api := confighttp.NewDefaultServerConfig()
-	api.NetAddr.Endpoint = "localhost:0"
-	cfg.API = configoptional.Some(api)
+	cfg.API.GetOrInsertDefault().NetAddr.Endpoint = address
 	c, err := newCore(cfg, component.NewID(metadata.Type), componenttest.NewNopTelemetrySettings())
 	require.NoError(t, err)
 	require.NoError(t, c.Start(t.Context(), componenttest.NewNopHost()))
+
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get("http://" + address + breaker.APIPath)
+	require.NoError(t, err)
+	assert.Equal(t, breaker.APIStates{Breakers: []breaker.APIState{}}, read[breaker.APIStates](t, resp))
+
 	require.NoError(t, c.Shutdown(t.Context()))
+	_, err = client.Get("http://" + address + breaker.APIPath)
+	require.Error(t, err)
 }
