@@ -39,11 +39,13 @@ func (s *Store) oldestRun() string {
 // What PostgreSQL tells of its files is no use: they do not shrink when rows are deleted.
 func (s *Store) size(ctx context.Context) (bytes, runs int64, err error) {
 	for _, t := range runlog.Tables {
-		var rows, indexes int64
+		var indexes int64
 		var width float64
-		err := s.pool.QueryRow(ctx, "SELECT n_live_tup, (SELECT count(*) FROM pg_index i WHERE i.indrelid = relid) FROM pg_stat_user_tables WHERE schemaname = $1 AND relname = $2",
-			s.schema, dataTable(t)).Scan(&rows, &indexes)
+		rows, err := s.rows(ctx, t)
 		if err != nil {
+			return 0, 0, err
+		}
+		if err := s.pool.QueryRow(ctx, "SELECT count(*) FROM pg_indexes WHERE schemaname = $1 AND tablename = $2", s.schema, dataTable(t)).Scan(&indexes); err != nil {
 			return 0, 0, err
 		}
 		if err := s.pool.QueryRow(ctx, s.width(t)).Scan(&width); err != nil {
@@ -55,6 +57,17 @@ func (s *Store) size(ctx context.Context) (bytes, runs int64, err error) {
 		}
 	}
 	return bytes, runs, nil
+}
+
+// rows is how many rows a table has, by the statistics, or counted where they tell of none: they are lost in a crash, and
+// Citus and CockroachDB have them empty.
+func (s *Store) rows(ctx context.Context, t *runlog.Table) (n int64, err error) {
+	err = s.pool.QueryRow(ctx, "SELECT n_live_tup FROM pg_stat_user_tables WHERE schemaname = $1 AND relname = $2", s.schema, dataTable(t)).Scan(&n)
+	if n > 0 || (err != nil && !errors.Is(err, pgx.ErrNoRows)) {
+		return n, err
+	}
+	err = s.pool.QueryRow(ctx, "SELECT count(*) FROM "+s.table(t)).Scan(&n)
+	return n, err
 }
 
 // width asks for the average size of some rows of a table. It adds cells up instead of asking for the size of rows,

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stageflow/otelcol-stageflow/internal/runlog/pgstore/pgtest"
+	"github.com/stageflow/otelcol-stageflow/internal/runlog/runlogtest"
 )
 
 func TestTheOldestRunIsOneSearch(t *testing.T) {
@@ -27,4 +28,22 @@ func TestTheOldestRunIsOneSearch(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, strings.Join(plan, "\n"), "Index Scan using runs_updated_at")
 	assert.NotContains(t, strings.Join(plan, "\n"), "Sort")
+}
+
+// A server may tell nothing of its tables: after a crash, in Citus, in CockroachDB.
+func TestRetainedWithoutStatistics(t *testing.T) {
+	dsn := pgtest.Start(t, "-c", "track_counts=off").Database(t)
+	s := open(t, Options{DSN: dsn})
+	defer s.Close()
+	empty, err := s.Retained(ctx)
+	require.NoError(t, err)
+	assert.Zero(t, empty.Bytes)
+	_, err = s.Write(ctx, runlogtest.Batch(runlogtest.Run("run-1", 0), runlogtest.Run("run-2", 0)))
+	require.NoError(t, err)
+	r, err := s.Retained(ctx)
+	require.NoError(t, err)
+	assert.Greater(t, r.Bytes, int64(2*rowHeader))
+	_, runs, err := s.size(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, int64(2), runs)
 }
