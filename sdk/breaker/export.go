@@ -92,6 +92,9 @@ func (e *entry) export(w *writer) {
 	if s := e.window.shared; s != nil {
 		w.byte(1)
 		w.phase(&s.told)
+		w.times(s.streak)
+		w.time(s.lastSuccess)
+		w.int(s.good)
 		w.ring(&e.window, s.sent)
 		w.ring(&e.window, s.others)
 	} else {
@@ -179,6 +182,7 @@ func (rd *reader) machine(m *machine, fits bool, ring int, g *geometry) {
 	case 1:
 		s := m.window.share()
 		s.told = rd.phase()
+		s.streak, s.lastSuccess, s.good = rd.times(maxInARow), rd.time(), rd.int(maxInARow)
 		rd.ring(&m.window, s.sent, fits, ring)
 		rd.ring(&m.window, s.others, fits, ring)
 	default:

@@ -217,7 +217,7 @@ func (m *machine) extendStreak(end int64) {
 		return
 	}
 	m.streak = slices.Insert(m.streak, afterAll(m.streak, end), end)
-	if longest := max(m.policy.consecutive, 1); len(m.streak) > longest {
+	if longest := m.policy.longestStreak(); len(m.streak) > longest {
 		m.streak = slices.Delete(m.streak, 0, len(m.streak)-longest) // it opens nothing: disabled, or off
 	}
 }
@@ -252,8 +252,13 @@ func (m *machine) probed(e ended, slow bool) (Transition, bool) {
 	if m.good < m.policy.halfSuccesses {
 		return Transition{}, false
 	}
-	at := max(min(m.lastGood, e.now), m.phase.until)
-	return m.move(phase{at: at, until: never, generation: m.phase.generation + 2}, ReasonProbesSucceeded)
+	return m.close(min(m.lastGood, e.now))
+}
+
+// close ends half-open.
+func (m *machine) close(at int64) (Transition, bool) {
+	next := phase{at: max(at, m.phase.until), until: never, generation: m.phase.generation + 2}
+	return m.move(next, ReasonProbesSucceeded)
 }
 
 func (m *machine) open(at int64, why Reason) (Transition, bool) {
@@ -298,6 +303,9 @@ func (m *machine) move(next phase, why Reason) (Transition, bool) {
 	m.phase = next
 	m.streak, m.lastSuccess, m.retry = m.streak[:0], never, never
 	m.good, m.lastGood, m.probes = 0, never, m.probes[:0]
+	if s := m.window.shared; s != nil {
+		s.forget()
+	}
 	if !next.open {
 		m.window.clear()
 		m.epoch = next.generation
@@ -330,6 +338,10 @@ func (m *machine) rewind(limit int64, g *geometry) {
 	}
 	if s := m.window.shared; s != nil {
 		clear(s.others) // the buckets have other numbers now
+		s.lastSuccess = back(s.lastSuccess, d)
+		for i := range s.streak {
+			s.streak[i] = back(s.streak[i], d)
+		}
 	}
 	for _, t := range []*int64{&m.phase.at, &m.phase.until, &m.lastSuccess, &m.retry, &m.lastGood} {
 		*t = back(*t, d)

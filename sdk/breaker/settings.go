@@ -213,6 +213,9 @@ func (s *Settings) policy(disabled bool) *policy {
 	}
 }
 
+// longestStreak is how many failures in a row are remembered.
+func (p *policy) longestStreak() int { return max(p.consecutive, 1) }
+
 // geometry is the shape of every window, in nanoseconds and buckets.
 type geometry struct {
 	width     int64 // of one bucket

@@ -15,8 +15,8 @@ import (
 // last did (Delta), to a place that merges what it is told (Merge), and reads back the sums (Apply). Nobody waits
 // for anybody: between two exchanges each judges by what it knows, and the higher generation wins.
 //
-// Counts of calls and decisions are shared, streaks and successes of half-open are not: a failure in a row, or a
-// success that closes, is one of this process. All need the same Window and Buckets, and a Source of their own.
+// Shared is all that opens or closes a breaker: counts of calls, failures in a row, successes of half-open, and the
+// decisions themselves. All need the same Window and Buckets, and a Source of their own.
 
 // Shared is what processes tell each other of one key: new counts, or the sums of all.
 type Shared struct {
@@ -24,8 +24,26 @@ type Shared struct {
 	// Epoch is the generation of the close that the counts began with. Counts of two epochs do not add up.
 	Epoch   uint64
 	Buckets []BucketCounts
+	// LastSuccess is the latest end of a good call, zero for none; Streak is the ends of failures after it, in order.
+	// Both are of calls while the breaker was closed.
+	LastSuccess time.Time
+	Streak      []time.Time
 	// Phase is the last decision; its State is "" when there is nothing new.
 	Phase Phase
+	// Probes is the successes while half-open.
+	Probes Probes
+}
+
+// Probes is the calls that succeeded after an open time was over.
+type Probes struct {
+	// Generation is that of the opening.
+	Generation uint64
+	Successes  uint32
+}
+
+// news reports whether there is anything to tell.
+func (s *Shared) news() bool {
+	return s.Phase.State != "" || len(s.Buckets) > 0 || len(s.Streak) > 0 || s.Probes.Successes > 0 || !s.LastSuccess.IsZero()
 }
 
 // BucketCounts is the counts of one bucket of event time.
@@ -60,29 +78,63 @@ func (p Phase) Wins(q Phase) bool {
 }
 
 // Merge adds up what was told of one key. The order in which things are merged does not matter. Buckets of the
-// result are sorted; how many are kept is for the caller to bound, by time.
-func Merge(a, b Shared) Shared {
+// result are sorted; how many are kept is for the caller to bound, by time. Of failures in a row it keeps the last,
+// at most as many as [Registry.LongestStreak] says.
+func Merge(a, b Shared, longestStreak int) Shared {
 	if a.Epoch < b.Epoch {
 		a, b = b, a
 	}
 	if a.Phase.State == "" || b.Phase.State != "" && b.Phase.Wins(a.Phase) {
 		a.Phase = b.Phase
 	}
+	a.Probes = a.Probes.plus(b.Probes)
 	if a.Epoch != b.Epoch {
-		return a
+		b.Buckets, b.Streak, b.LastSuccess = nil, nil, time.Time{}
 	}
-	sums := make([]BucketCounts, 0, len(a.Buckets)+len(b.Buckets))
-	sums = append(append(sums, a.Buckets...), b.Buckets...)
-	slices.SortFunc(sums, func(x, y BucketCounts) int { return cmp.Compare(x.Bucket, y.Bucket) })
-	a.Buckets = sums[:0]
-	for _, c := range sums {
-		if last := len(a.Buckets) - 1; last >= 0 && a.Buckets[last].Bucket == c.Bucket {
-			a.Buckets[last].Counts = a.Buckets[last].Counts.plus(c.Counts)
+	a.Buckets = addUp(a.Buckets, b.Buckets)
+	if b.LastSuccess.After(a.LastSuccess) {
+		a.LastSuccess = b.LastSuccess
+	}
+	a.Streak = slices.Concat(a.Streak, b.Streak)
+	a.Streak = slices.DeleteFunc(a.Streak, func(t time.Time) bool { return !t.After(a.LastSuccess) })
+	slices.SortFunc(a.Streak, time.Time.Compare)
+	a.Streak = a.Streak[max(0, len(a.Streak)-longestStreak):]
+	return a
+}
+
+func (p Probes) plus(q Probes) Probes {
+	switch {
+	case p.Generation < q.Generation:
+		return q
+	case p.Generation > q.Generation:
+		return p
+	}
+	p.Successes = min(p.Successes, maxInARow) + min(q.Successes, maxInARow)
+	return Probes{p.Generation, min(p.Successes, maxInARow)}
+}
+
+// addUp leaves one count for each bucket, sorted.
+func addUp(a, b []BucketCounts) []BucketCounts {
+	all := slices.Concat(a, b)
+	slices.SortFunc(all, func(x, y BucketCounts) int { return cmp.Compare(x.Bucket, y.Bucket) })
+	sums := all[:0]
+	for _, c := range all {
+		if last := len(sums) - 1; last >= 0 && sums[last].Bucket == c.Bucket {
+			sums[last].Counts = sums[last].Counts.plus(c.Counts)
 		} else {
-			a.Buckets = append(a.Buckets, c)
+			sums = append(sums, c)
 		}
 	}
-	return a
+	return sums
+}
+
+// LongestStreak is how many failures in a row any breaker needs to know of.
+func (r *Registry) LongestStreak() int {
+	longest := r.policy.longestStreak()
+	for _, p := range r.overrides {
+		longest = max(longest, p.longestStreak())
+	}
+	return longest
 }
 
 // Delta returns what is new since it was last called, sorted by key. It is told once: a caller that could not pass
@@ -93,7 +145,7 @@ func (r *Registry) Delta() []Shared {
 		s := &r.shards[i]
 		s.mu.Lock()
 		for _, e := range s.entries {
-			if d := e.delta(r.settings.Source); d.Phase.State != "" || len(d.Buckets) > 0 {
+			if d := e.delta(r.settings.Source); d.news() {
 				d.Key = e.key
 				out = append(out, d)
 			}
@@ -107,7 +159,7 @@ func (r *Registry) Delta() []Shared {
 func (m *machine) delta(source string) Shared {
 	w := &m.window
 	s := w.share()
-	d := Shared{Epoch: m.epoch}
+	d := Shared{Epoch: m.epoch, Streak: s.newFailures(m.streak)}
 	for b := w.head - int64(len(w.own)) + 1; b <= w.head; b++ {
 		i := w.at(b)
 		if news := w.own[i].minus(s.sent[i]); news != (Counts{}) {
@@ -115,11 +167,51 @@ func (m *machine) delta(source string) Shared {
 			s.sent[i] = w.own[i]
 		}
 	}
+	if m.lastSuccess > s.lastSuccess {
+		d.LastSuccess, s.lastSuccess = timeOf(m.lastSuccess), m.lastSuccess
+	}
+	if m.good > s.good {
+		d.Probes = Probes{m.phase.generation, uint32(m.good - s.good)} //nolint:gosec // at most maxInARow
+		s.good = m.good
+	}
 	if m.phase != s.told {
 		d.Phase = m.phase.export(source)
 		s.told = m.phase
 	}
 	return d
+}
+
+// newFailures is what is in the streak, but was not when last told. Both are sorted.
+func (s *sharedCounts) newFailures(streak []int64) (out []time.Time) {
+	told := s.streak
+	for _, t := range streak {
+		for len(told) > 0 && told[0] < t {
+			told = told[1:]
+		}
+		if len(told) > 0 && told[0] == t {
+			told = told[1:]
+		} else {
+			out = append(out, timeOf(t))
+		}
+	}
+	s.streak = append(s.streak[:0], streak...)
+	return out
+}
+
+// Retell makes the next [Registry.Delta] tell everything: the place that was told has lost it.
+func (r *Registry) Retell() {
+	for i := range r.shards {
+		s := &r.shards[i]
+		s.mu.Lock()
+		for _, e := range s.entries {
+			if w := &e.window; w.shared != nil {
+				clear(w.shared.sent)
+				w.shared.forget()
+				w.shared.told = noPhase
+			}
+		}
+		s.mu.Unlock()
+	}
 }
 
 func (p *phase) export(source string) Phase {
@@ -171,6 +263,12 @@ func (e *entry) apply(sum *Shared, now int64, g *geometry, source string, out []
 	limit := now + g.tolerance
 	e.rewind(limit, g)
 	told(e.adopt(&sum.Phase, now, source))
+	if own := e.phase.export(source); e.phase.generation > 0 && own.Wins(sum.Phase) {
+		e.window.share().told = noPhase // the place has lost it, or not heard of it yet
+	}
+	if e.phase.open && sum.Probes.Generation == e.phase.generation && int(sum.Probes.Successes) >= e.policy.halfSuccesses {
+		told(e.close(now))
+	}
 	switch {
 	case sum.Epoch < e.epoch || sum.Epoch > e.phase.generation:
 		return out
@@ -179,10 +277,34 @@ func (e *entry) apply(sum *Shared, now int64, g *geometry, source string, out []
 		e.epoch = sum.Epoch
 	}
 	worst, worse := e.sumUp(sum.Buckets, g.bucket(limit), g)
-	if worse && !e.phase.open && !e.policy.disabled {
+	if e.phase.open || e.policy.disabled {
+		return out
+	}
+	if at, long := e.sharedStreak(sum, limit); long {
+		told(e.open(min(at, now), ReasonConsecutiveFailures))
+	} else if worse {
 		told(e.judgeWindows(worst, e.window.head, now, g))
 	}
 	return out
+}
+
+// sharedStreak tells when all processes together had seen too many failures in a row.
+func (m *machine) sharedStreak(sum *Shared, limit int64) (at int64, long bool) {
+	if sum.Epoch != m.epoch || m.policy.consecutive <= 0 {
+		return 0, false
+	}
+	if !sum.LastSuccess.IsZero() { // of the own failures, too, only those after it are in a row
+		s := m.window.share()
+		s.lastSuccess = max(s.lastSuccess, min(nanos(sum.LastSuccess), limit))
+		m.endStreak(s.lastSuccess)
+	}
+	last, n := max(m.lastSuccess, m.phase.at), 0
+	for _, t := range sum.Streak {
+		if end := nanos(t); end > last {
+			n, at = n+1, max(at, end)
+		}
+	}
+	return at, n >= m.policy.consecutive
 }
 
 // adopt takes over what another process decided, if it wins.

@@ -4,11 +4,13 @@
 package breaker
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
@@ -24,7 +26,7 @@ func (s *store) exchange(now time.Time, nodes ...*Registry) []Change {
 	for _, n := range nodes {
 		for _, d := range n.Delta() {
 			if known, ok := (*s)[d.Key]; ok {
-				d = Merge(known, d)
+				d = Merge(known, d, n.LongestStreak())
 			}
 			(*s)[d.Key] = d
 		}
@@ -121,15 +123,15 @@ func TestMerge(t *testing.T) {
 	a := Shared{Key: chat, Buckets: []BucketCounts{{1, c(1)}, {3, c(2)}}, Phase: phase(1, 5, "b")}
 	b := Shared{Key: chat, Buckets: []BucketCounts{{2, c(4)}, {3, c(8)}}, Phase: phase(1, 5, "a")}
 	want := Shared{Key: chat, Buckets: []BucketCounts{{1, c(1)}, {2, c(4)}, {3, c(10)}}, Phase: phase(1, 5, "a")}
-	assert.Equal(t, want, Merge(a, b))
-	assert.Equal(t, want, Merge(b, a))
+	assert.Equal(t, want, Merge(a, b, 5))
+	assert.Equal(t, want, Merge(b, a, 5))
 	assert.Equal(t, []BucketCounts{{1, c(1)}, {3, c(2)}}, a.Buckets, "what is merged stays as it is")
 
 	old, fresh := a, b
 	fresh.Epoch, fresh.Phase = 3, Phase{}
 	want = Shared{Key: chat, Epoch: 3, Buckets: b.Buckets, Phase: a.Phase}
-	assert.Equal(t, want, Merge(old, fresh))
-	assert.Equal(t, want, Merge(fresh, old))
+	assert.Equal(t, want, Merge(old, fresh, 5))
+	assert.Equal(t, want, Merge(fresh, old, 5))
 
 	for _, p := range []Phase{phase(2, 9, "z"), phase(1, 4, "z"), phase(1, 5, "A")} {
 		assert.True(t, p.Wins(phase(1, 5, "a")))
@@ -182,9 +184,9 @@ func TestOneThatWasAwayForgetsWhatIsOver(t *testing.T) {
 	}}, at(51))
 	require.Len(t, changes, 1)
 	assert.Equal(t, map[int64]Counts{entryBucket(r, at(50)): {Failures: 7}}, buckets(r, chat))
+	assert.Empty(t, r.Delta(), "it decided nothing itself")
 	assert.Empty(t, r.Apply([]Shared{{Key: chat, Buckets: []BucketCounts{{entryBucket(r, at(50)), Counts{Failures: 99}}}}}, at(51)))
 	assert.Equal(t, uint64(7), r.StateAt(chat, at(51)).Calls, "counts of the epoch before do not add up with these")
-	assert.Empty(t, r.Delta(), "it decided nothing itself")
 }
 
 func TestTheClockIsSetBackWhileSharing(t *testing.T) {
@@ -198,4 +200,110 @@ func TestTheClockIsSetBackWhileSharing(t *testing.T) {
 	d := r.Delta()
 	require.Len(t, d, 1)
 	assert.Equal(t, []BucketCounts{{entryBucket(r, at(10)), Counts{Successes: 1}}}, d[0].Buckets, "nothing is told twice")
+}
+
+func TestFailuresInARowAreThoseOfAll(t *testing.T) {
+	a, b := New(Settings{Jitter: -1, FailureRatio: -1, Source: "a"}), New(Settings{Jitter: -1, FailureRatio: -1, Source: "b"})
+	var place store
+	quietly(t, a, call(1, false), call(3, false))
+	quietly(t, b, call(2, false), call(4, true))
+	assert.Empty(t, place.exchange(at(5), a, b))
+	quietly(t, a, call(5, false), call(6, false), call(7, false))
+	assert.Empty(t, place.exchange(at(8), a, b), "b's success was in between")
+	quietly(t, b, call(8, false))
+	assert.Empty(t, place.exchange(at(9), a, b), "four since")
+	assert.Empty(t, place.exchange(at(10), a, b), "told once")
+	quietly(t, b, call(6.5, false))
+	opened := Transition{semconv.BreakerClosed, semconv.BreakerOpen, at(8), 1, ReasonConsecutiveFailures}
+	assert.Equal(t, []Change{{chat, opened}, {chat, opened}}, place.exchange(at(11), a, b), "a late one is a failure all the same")
+	assert.Empty(t, place.exchange(at(12), a, b))
+}
+
+func TestFailuresFromBeforeTheCloseOpenNothing(t *testing.T) {
+	a, b := New(Settings{Jitter: -1, FailureRatio: -1, Source: "a"}), New(Settings{Jitter: -1, FailureRatio: -1, Source: "b"})
+	var place store
+	for i := range 5 {
+		tell(a, call(float64(i), false))
+		place.exchange(at(float64(i)), a, b)
+	}
+	require.Equal(t, semconv.BreakerOpen, b.StateAt(chat, at(5)).State)
+	for i := range 3 {
+		tell(b, call(36+float64(i), true))
+	}
+	place.exchange(at(40), a, b)
+	require.Equal(t, semconv.BreakerClosed, a.StateAt(chat, at(41)).State)
+	quietly(t, b, call(41, false))
+	assert.Empty(t, place.exchange(at(42), a, b))
+}
+
+func TestSuccessesOfHalfOpenAreThoseOfAll(t *testing.T) {
+	s := plain()
+	s.Source = "a"
+	a, b := trippedWith(t, s), node("b")
+	var place store
+	place.exchange(at(6), a, b)
+	quietly(t, a, call(36, true))
+	quietly(t, b, call(37, true))
+	assert.Empty(t, place.exchange(at(38), a, b), "two of three")
+	quietly(t, b, call(39, true))
+	changes := place.exchange(at(40), a, b)
+	require.Len(t, changes, 2)
+	assert.Equal(t, Transition{semconv.BreakerHalfOpen, semconv.BreakerClosed, at(40), 3, ReasonProbesSucceeded}, changes[0].Transition)
+	assert.Equal(t, a.List(at(41)), b.List(at(41)))
+}
+
+// Whoever decided something that the place does not know, or no longer, tells it again.
+func TestThePlaceLosesEverything(t *testing.T) {
+	s := plain()
+	s.Source = "a"
+	a, b := trippedWith(t, s), node("b")
+	var place store
+	place.exchange(at(6), a, b)
+	quietly(t, a, call(6, true))
+
+	place = nil
+	place.exchange(at(7), a, b)
+	c := node("c")
+	place.exchange(at(8), a, b, c)
+	assert.Equal(t, semconv.BreakerOpen, c.StateAt(chat, at(8)).State)
+
+	place = nil
+	a.Retell()
+	b.Retell()
+	d := node("d")
+	assert.Len(t, place.exchange(at(9), a, b, d), 1)
+	assert.Equal(t, a.List(at(9)), d.List(at(9)), "with all that was counted")
+	assert.Equal(t, a.List(at(9)), b.List(at(9)))
+}
+
+// Processes that exchange after every outcome are as one that takes them all, whoever takes which.
+func TestManyAreAsOne(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := settings(t)
+		one := New(s)
+		nodes := make([]*Registry, rapid.IntRange(1, 3).Draw(t, "nodes"))
+		for i := range nodes {
+			s.Source = string(rune('a' + i))
+			nodes[i] = New(s)
+		}
+		outcomes := history(t)
+		slices.SortFunc(outcomes, func(a, b Outcome) int { return a.End.Compare(b.End) })
+		var place store
+		for i, o := range outcomes {
+			o.RetryAfter = 0                    // known to who is asked, until it opens
+			o.End = o.End.Add(time.Duration(i)) // of those with one end, the order is not shared
+			one.Record(chat, o, o.End)
+			nodes[rapid.IntRange(0, len(nodes)-1).Draw(t, "node")].Record(chat, o, o.End)
+			place.exchange(o.End, nodes...)
+			want := one.StateAt(chat, o.End)
+			want.ConsecutiveFailures = 0 // each knows its own
+			for _, n := range nodes {
+				got := n.StateAt(chat, o.End)
+				got.ConsecutiveFailures = 0
+				if got != want {
+					t.Fatalf("%d: %+v, want %+v", i, got, want)
+				}
+			}
+		}
+	})
 }

@@ -60,9 +60,16 @@ type window struct {
 type sharedCounts struct {
 	// sent is the part of the own counts that the others know of; others is what they counted.
 	sent, others []Counts
+	// streak, lastSuccess and good are what the others know of those of the machine.
+	streak      []int64
+	lastSuccess int64
+	good        int
 	// told is the phase that the others know of.
 	told phase
 }
+
+// forget is for a new phase, which begins with none of these.
+func (s *sharedCounts) forget() { s.streak, s.lastSuccess, s.good = s.streak[:0], never, 0 }
 
 // roll makes b the newest bucket unless there is a newer one; what falls out of the ring is forgotten.
 func (w *window) roll(b int64) {
@@ -124,9 +131,10 @@ func (w *window) sum(b int64, n int) (t total) {
 func (w *window) share() *sharedCounts {
 	if w.shared == nil {
 		w.shared = &sharedCounts{
-			sent:   make([]Counts, len(w.own)),
-			others: make([]Counts, len(w.own)),
-			told:   noPhase,
+			sent:        make([]Counts, len(w.own)),
+			others:      make([]Counts, len(w.own)),
+			lastSuccess: never,
+			told:        noPhase,
 		}
 	}
 	return w.shared
