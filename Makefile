@@ -38,7 +38,7 @@ run: build ## run the collector in the foreground with config/default.yaml
 
 .PHONY: test
 test: build ## unit tests of both modules (with the race detector) and end-to-end tests on the built binary
-	@./test/postgres.sh
+	@./test/servers.sh
 	@test -n "$(RACE)" || echo "no C compiler ($$(go env CC)) found: testing without the race detector"
 	@go test $(RACE) -timeout 10m $(UNIT)
 	@CGO_ENABLED=0 go test -trimpath -count=1 -timeout 10m ./test/e2e/...
@@ -46,7 +46,7 @@ test: build ## unit tests of both modules (with the race detector) and end-to-en
 .PHONY: test-long
 test-long: build ## for an hour: kill the collector 500 times, and it or PostgreSQL 250 times, send a million runs, fuzz every decoder and classifier
 	@CGO_ENABLED=0 go test -trimpath -count=1 -timeout 30m ./test/e2e -run TestKilled -v -kills 500
-	@./test/postgres.sh
+	@./test/servers.sh
 	@CGO_ENABLED=0 go test -trimpath -count=1 -timeout 30m ./test/e2e -run TestPostgresKilled -v -crashes 250
 	@go test -count=1 -timeout 60m ./test/soak -v -runs 1000000 -inflight 100000
 	@./test/fuzz.sh

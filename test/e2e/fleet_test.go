@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/stageflow/otelcol-stageflow/internal/redistest"
 	"github.com/stageflow/otelcol-stageflow/internal/testbed"
 	"github.com/stageflow/otelcol-stageflow/sdk/breaker"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
@@ -69,17 +70,42 @@ func (p *provider) since(at time.Time) (n int) {
 	return n
 }
 
-// fleet starts processes that call the provider all the time, in one run each, until the test ends.
-func fleet(t *testing.T, n int, p *provider, grpc, api string) {
+// member is a collector that says how the breakers are.
+type member struct {
+	*testbed.Collector
+	api string
+}
+
+// startMember starts a collector whose breakers stay open for two seconds.
+func startMember(t *testing.T, shared string) member {
+	t.Helper()
+	api := freeAddress(t)
+	return member{start(t, t.TempDir(), fmt.Sprintf("processors: {breaker: {open_duration: 2s, max_open_duration: 2s, api: {endpoint: %q}%s}}", api, shared)), api}
+}
+
+// breaker is how the breaker of the fleet's calls is.
+func (m member) breaker(t *testing.T) (s breaker.APIState) {
+	t.Helper()
+	resp, err := http.Get("http://" + m.api + breaker.APIPath + "/chat/acme")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(&s))
+	return s
+}
+
+// startFleet starts processes that call the provider all the time, in one run each, until the test ends. Each knows one
+// of the collectors.
+func startFleet(t *testing.T, processes int, p *provider, collectors ...member) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "fleetclient")
 	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", program, "./fleetclient")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	for range n {
-		process := exec.Command(program, p.url, "http://"+api)
-		process.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+grpc)
+	for i := range processes {
+		c := collectors[i%len(collectors)]
+		process := exec.Command(program, p.url, "http://"+c.api)
+		process.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+c.GRPC)
 		require.NoError(t, process.Start())
 		t.Cleanup(func() {
 			_ = process.Process.Signal(syscall.SIGTERM)
@@ -96,16 +122,6 @@ func eventually(t *testing.T, what string, ready func() bool) {
 	require.NoError(t, testbed.Poll(ctx, func() (bool, error) { return ready(), nil }), what)
 }
 
-// breakerOf asks a collector how the breaker of the fleet's calls is.
-func breakerOf(t *testing.T, api string) (s breaker.APIState) {
-	t.Helper()
-	resp, err := http.Get("http://" + api + breaker.APIPath + "/chat/acme")
-	require.NoError(t, err)
-	defer resp.Body.Close()
-	require.NoError(t, json.NewDecoder(resp.Body).Decode(&s))
-	return s
-}
-
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -117,33 +133,54 @@ func freeAddress(t *testing.T) string {
 // Three processes in the middle of long runs stop calling a provider that fails, because their collector says so; they
 // try it a little, come back when it does, and go on without the collector.
 func TestFleetStopsCallingTogether(t *testing.T) {
+	testFleet(t, startMember(t, ""))
+}
+
+// The same where each collector sees a part of the calls, and they share what they see.
+func TestFleetOfTwoCollectorsStopsCallingTogether(t *testing.T) {
+	shared := fmt.Sprintf(", shared: {redis: {transport: unix, endpoint: %q}}", redistest.Start(t).Socket)
+	testFleet(t, startMember(t, shared), startMember(t, shared))
+}
+
+func testFleet(t *testing.T, collectors ...member) {
 	const (
 		processes = 3
 		probes    = 3 // of each process in a half-open period
 	)
-	api, p := freeAddress(t), newProvider(t)
-	c := start(t, t.TempDir(), fmt.Sprintf("processors: {breaker: {open_duration: 2s, max_open_duration: 2s, api: {endpoint: %q}}}", api))
-	fleet(t, processes, p, c.GRPC, api)
+	p := newProvider(t)
+	startFleet(t, processes, p, collectors...)
+	all := func(state semconv.BreakerState) func() bool {
+		return func() bool {
+			for _, c := range collectors {
+				if c.breaker(t).State != state {
+					return false
+				}
+			}
+			return true
+		}
+	}
 	begin := time.Now()
 	eventually(t, "all processes call", func() bool { return p.since(begin) > 100 })
-	assert.Equal(t, semconv.BreakerClosed, breakerOf(t, api).State)
+	assert.True(t, all(semconv.BreakerClosed)())
 
 	p.fail(true)
-	eventually(t, "the breaker opens", func() bool { return breakerOf(t, api).State == semconv.BreakerOpen })
-	opened := breakerOf(t, api).Generation
+	eventually(t, "the breaker opens", all(semconv.BreakerOpen))
+	opened := collectors[0].breaker(t).Generation
 	tripped := time.Now()
-	eventually(t, "it has opened again and again", func() bool { return breakerOf(t, api).Generation >= opened+4 })
+	eventually(t, "it has opened again and again", func() bool { return collectors[0].breaker(t).Generation >= opened+4 })
 	assert.LessOrEqual(t, p.since(tripped.Add(2*time.Second)), 3*processes*probes, "no more than the probes of three half-open periods")
 	assert.Less(t, p.since(tripped), 2*processes*50+3*processes*probes, "all have stopped within two seconds")
 
 	p.fail(false)
-	eventually(t, "the breaker closes", func() bool { return breakerOf(t, api).State == semconv.BreakerClosed })
+	eventually(t, "the breaker closes", all(semconv.BreakerClosed))
 	recovered := time.Now()
 	eventually(t, "all processes call again", func() bool { return p.since(recovered) > 100 })
 
 	p.fail(true)
-	eventually(t, "the breaker opens again", func() bool { return breakerOf(t, api).State == semconv.BreakerOpen })
-	c.Kill()
+	eventually(t, "the breaker opens again", all(semconv.BreakerOpen))
+	for _, c := range collectors {
+		c.Kill()
+	}
 	killed := time.Now()
 	eventually(t, "pipelines go on without the collector", func() bool { return p.since(killed) > 100 })
 }

@@ -36,7 +36,7 @@ type Server struct {
 }
 
 // errMissing says that there is nothing to start.
-var errMissing = errors.New("PostgreSQL's server binaries are not installed (test/postgres.sh does that)")
+var errMissing = errors.New("PostgreSQL's server binaries are not installed (test/servers.sh does that)")
 
 // shared is the one server of a test binary.
 var shared struct {
