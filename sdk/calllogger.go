@@ -150,6 +150,7 @@ func (c *Client) endCall(ctx context.Context, k *call, at time.Time, e CallEnd, 
 	}
 	d.failure(e.Err, s)
 	d.httpStatus(e.Err)
+	d.amount(fieldRetryAfter, float64(retryAfter(e.Err))/float64(time.Millisecond))
 	d.count(fieldInputTokens, e.InputTokens)
 	d.count(fieldOutputTokens, e.OutputTokens)
 	d.amount(fieldCost, e.CostUSD)

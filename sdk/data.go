@@ -45,6 +45,7 @@ const (
 	fieldStageAttempt   = "stage_attempt"
 	fieldSuccess        = "success"
 	fieldLatency        = "latency_ms"
+	fieldRetryAfter     = "retry_after_ms"
 	fieldInputTokens    = "input_tokens"
 	fieldOutputTokens   = "output_tokens"
 	fieldCost           = "cost_usd"

@@ -42,6 +42,8 @@ const (
 	ExceptionMessageKey  = "exception.message"
 	ExceptionStackKey    = "exception.stacktrace"
 	HTTPStatusCodeKey    = "http.response.status_code"
+	// HTTPRetryAfterKey is the header by which a provider asks not to be called for some time. String slice.
+	HTTPRetryAfterKey    = "http.response.header.retry-after"
 	HTTPStatusCodeOldKey = "http.status_code"
 	RPCStatusCodeKey     = "rpc.status_code"
 	RPCResponseStatusKey = "rpc.response.status_code"
@@ -117,6 +119,8 @@ const (
 	CallStatusKey = "stageflow.call.status"
 	// CallLatencyKey is the latency that the call's end told, in milliseconds. Double.
 	CallLatencyKey = "stageflow.call.latency_ms"
+	// CallRetryAfterKey is for how long the provider asked not to be called again, in milliseconds. Double.
+	CallRetryAfterKey = "stageflow.call.retry_after_ms"
 	// CallCostKey is what the call cost, in US dollars. Double.
 	CallCostKey = "stageflow.call.cost_usd"
 

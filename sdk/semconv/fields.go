@@ -134,6 +134,7 @@ var CallFields = merge(errorFields, Fields{
 	"model":             {Key: GenAIRequestModelKey},
 	"success":           {Use: "the call's status"},
 	"latency_ms":        {Key: CallLatencyKey, Type: Double},
+	"retry_after_ms":    {Key: CallRetryAfterKey, Type: Double},
 	"stage":             {Key: StageNameKey},
 	"stage_name":        {Key: StageNameKey},
 	"stage_attempt":     {Key: StageAttemptKey, Type: Int},
