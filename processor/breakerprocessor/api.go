@@ -24,15 +24,20 @@ type api struct {
 	set      component.TelemetrySettings
 	breakers *breaker.Registry
 	changes  *broadcast
-	now      func() time.Time
+	// changed is told of what was forced.
+	changed func(context.Context, breaker.Key, breaker.Transition)
+	now     func() time.Time
 
 	server  *http.Server
 	closing chan struct{} // closed before the server stops, so that no long poll holds it up
 	done    sync.WaitGroup
 }
 
-func newAPI(cfg *confighttp.ServerConfig, set component.TelemetrySettings, breakers *breaker.Registry, changes *broadcast, now func() time.Time) *api {
-	return &api{cfg: cfg, set: set, breakers: breakers, changes: changes, now: now, closing: make(chan struct{})}
+func newAPI(cfg *confighttp.ServerConfig, set component.TelemetrySettings, c *core) *api {
+	return &api{
+		cfg: cfg, set: set, breakers: c.breakers, changes: c.changes, changed: c.changed, now: c.now,
+		closing: make(chan struct{}),
+	}
 }
 
 func (a *api) handler() http.Handler {

@@ -192,9 +192,13 @@ func (a *api) force(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	key, now := keyOf(r), a.now()
-	if _, err := a.breakers.Force(key, mode, now); err != nil {
+	t, err := a.breakers.Force(key, mode, now)
+	if err != nil {
 		refuse(w, http.StatusServiceUnavailable, err.Error())
 		return
+	}
+	if t.From != t.To {
+		a.changed(r.Context(), key, t)
 	}
 	a.changes.tell()
 	s := a.breakers.StateAt(key, now)

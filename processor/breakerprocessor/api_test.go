@@ -50,7 +50,9 @@ func newTestAPI(t *testing.T, auth bool) *apiUnderTest {
 		cfg.Auth = configoptional.Some(confighttp.AuthConfig{Config: configauth.Config{AuthenticatorID: component.MustNewID("basicauth")}})
 	}
 	under := &apiUnderTest{at: noon}
-	under.api = newAPI(&cfg, componenttest.NewNopTelemetrySettings(), breaker.New(breaker.DefaultSettings()), newBroadcast(), func() time.Time { return under.at })
+	c := newTestCore(t, defaults())
+	c.now = func() time.Time { return under.at }
+	under.api = newAPI(&cfg, componenttest.NewNopTelemetrySettings(), c)
 	return under
 }
 

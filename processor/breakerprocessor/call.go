@@ -35,8 +35,10 @@ type call struct {
 	end   time.Time
 	// result is how it ended.
 	result result
-	// seen names the call, so that it counts once; the zero key is a call that nothing names.
-	seen  callKey
+	// retryAfter is for how long the provider asked not to be called again.
+	retryAfter time.Duration
+	// id names the call, so that it counts once; 0 is a call that nothing names.
+	id    callID
 	runID string
 	// parent is the span above, as an owner of calls; "" for a log record.
 	parent string
@@ -49,8 +51,9 @@ type call struct {
 type facts struct {
 	operation, provider                                   ranked
 	runID, callID, callStatus, runStatus, code, startTime string
-	latency                                               float64
+	latency, retryAfter                                   float64 // milliseconds
 	isCall, isRun, isStage                                bool
+	retryHeader                                           pcommon.Value // the zero value for none
 }
 
 // read gathers all facts in one pass over the attributes.
@@ -81,14 +84,23 @@ func (f *facts) read(attrs pcommon.Map, keys keyAttributes) {
 		case semconv.StartTimeKey:
 			f.startTime = v.AsString()
 		case semconv.CallLatencyKey:
-			switch v.Type() {
-			case pcommon.ValueTypeDouble:
-				f.latency = v.Double()
-			case pcommon.ValueTypeInt:
-				f.latency = float64(v.Int())
-			}
+			f.latency = number(v)
+		case semconv.CallRetryAfterKey:
+			f.retryAfter = number(v)
+		case semconv.HTTPRetryAfterKey:
+			f.retryHeader = v
 		}
 	}
+}
+
+func number(v pcommon.Value) float64 {
+	switch v.Type() {
+	case pcommon.ValueTypeDouble:
+		return v.Double()
+	case pcommon.ValueTypeInt:
+		return float64(v.Int())
+	}
+	return 0
 }
 
 // breakerKey needs both names: half a key would mix providers.
@@ -115,13 +127,13 @@ func (f *facts) result(status semconv.Status) result {
 	return noOutcome
 }
 
-// seen names the call by run and call id. The framework's logger that does nothing gives every call the nil
-// UUID, which names none.
-func (f *facts) seen() callKey {
+// id names the call by run and call id. The framework's logger that does nothing gives every call the nil UUID, which
+// names none.
+func (f *facts) id() callID {
 	if f.callID == "" || strings.Trim(f.callID, "0-") == "" {
-		return callKey{}
+		return 0
 	}
-	return callKey{of: f.runID, id: f.callID}
+	return callIDOf(f.runID, f.callID)
 }
 
 // fromRecord reads the record of a call's start or end; ok is false for all other records.
@@ -136,7 +148,7 @@ func fromRecord(record plog.LogRecord, keys keyAttributes, now time.Time) (c cal
 	if !ok {
 		return call{}, false
 	}
-	c = call{key: key, runID: f.runID, attrs: record.Attributes(), seen: f.seen()}
+	c = call{key: key, runID: f.runID, attrs: record.Attributes(), id: f.id()}
 	c.end = earliest(now, record.Timestamp(), record.ObservedTimestamp())
 	c.start = c.end
 	if name == semconv.EventCallStarted {
@@ -144,6 +156,7 @@ func fromRecord(record plog.LogRecord, keys keyAttributes, now time.Time) (c cal
 	}
 	if status, known := semconv.ParseStatus(f.callStatus); known {
 		c.result = f.result(status)
+		c.retryAfter = f.retryAfterOf(c.end)
 	}
 	if f.latency > 0 && f.latency < maxLatency {
 		c.start = c.end.Add(-time.Duration(f.latency * float64(time.Millisecond)))
@@ -165,10 +178,10 @@ func fromSpan(span ptrace.Span, f *facts, now time.Time) (c call, ok bool) {
 	if !ok {
 		return call{}, false
 	}
-	c = call{key: key, runID: f.runID, attrs: span.Attributes(), seen: f.seen(), parent: spanOwner(span.TraceID(), span.ParentSpanID())}
-	if c.seen == (callKey{}) {
+	c = call{key: key, runID: f.runID, attrs: span.Attributes(), id: f.id(), parent: spanOwner(span.TraceID(), span.ParentSpanID())}
+	if c.id == 0 {
 		trace, id := span.TraceID(), span.SpanID()
-		c.seen = callKey{of: string(trace[:]), id: string(id[:])}
+		c.id = callIDOf(string(trace[:]), string(id[:]))
 	}
 	c.end = earliest(now, span.EndTimestamp(), span.StartTimestamp())
 	c.start = c.end
@@ -183,7 +196,7 @@ func fromSpan(span ptrace.Span, f *facts, now time.Time) (c call, ok bool) {
 	default:
 		status = semconv.StatusCompleted
 	}
-	c.result = f.result(status)
+	c.result, c.retryAfter = f.result(status), f.retryAfterOf(c.end)
 	return c, true
 }
 

@@ -53,6 +53,8 @@ type Config struct {
 	// Storage is a storage extension (file_storage is one) that keeps the breakers over a restart. Without it all are
 	// closed then.
 	Storage *component.ID `mapstructure:"storage"`
+	// Shared is for several collectors that judge as one.
+	Shared SharedConfig `mapstructure:"shared"`
 	// API is the HTTP server that answers how the breakers are (default endpoint localhost:4320). Off unless named.
 	API configoptional.Optional[confighttp.ServerConfig] `mapstructure:"api"`
 
@@ -88,6 +90,7 @@ func createDefaultConfig() component.Config {
 	api.WriteTimeout = maxAPIWait + answerWithin // long polls
 	return &Config{
 		Key:                 defaultKey(),
+		Shared:              SharedConfig{Redis: configoptional.Default(defaultRedis())},
 		API:                 configoptional.Default(api),
 		Window:              s.Window,
 		Buckets:             s.Buckets,
@@ -133,6 +136,9 @@ func (c *Config) Validate() error {
 		if len(names.names) == 0 || slices.Contains(names.names, "") {
 			p.add("%s is %q: want the names of one or more attributes", names.key, names.names)
 		}
+	}
+	if c.Shared.Redis.HasValue() {
+		c.Shared.Redis.Get().validate(&p)
 	}
 	atLeastOne(&p, "max_keys", c.MaxKeys)
 	atLeastOne(&p, "max_calls", c.MaxCalls)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 
@@ -34,12 +35,16 @@ func TestConfig(t *testing.T) {
 	server := createDefaultConfig().(*Config).API.GetOrInsertDefault()
 	server.NetAddr.Endpoint = "localhost:9999"
 	api := configoptional.Some(*server)
+	redis := defaultRedis()
+	redis.Endpoint, redis.Username, redis.Password, redis.DB = "redis.internal:6380", "collector", "secret", 3
+	redis.TLS = configoptional.Some(configtls.ClientConfig{Config: configtls.Config{CAFile: "ca.pem"}})
+	redis.Prefix, redis.Interval = "team-a", 500*time.Millisecond
 	for name, want := range map[string]*Config{
 		"breaker": {
 			Window: time.Minute, Buckets: 10, AllowedLateness: 30 * time.Second,
 			FailureRatio: 0.5, MinimumCalls: 10, ConsecutiveFailures: 5, SlowCallRatio: 0.5,
 			OpenDuration: 30 * time.Second, MaxOpenDuration: 5 * time.Minute, HalfOpenSuccesses: 3,
-			MaxKeys: 10_000, MaxCalls: 100_000, Key: defaultKey(), API: createDefaultConfig().(*Config).API,
+			MaxKeys: 10_000, MaxCalls: 100_000, Key: defaultKey(), API: defaults().API, Shared: defaults().Shared,
 		},
 		"breaker/all": {
 			Window: 2 * time.Minute, Buckets: 12, AllowedLateness: 10 * time.Second,
@@ -50,7 +55,7 @@ func TestConfig(t *testing.T) {
 				{Operation: "embed*", Disabled: true},
 				{Provider: "openai", OpenDuration: &open, ConsecutiveFailures: &failures, FailureRatio: &ratio, SlowCallDuration: &slow},
 			},
-			MaxKeys: 50, MaxCalls: 1000, API: api,
+			MaxKeys: 50, MaxCalls: 1000, API: api, Shared: SharedConfig{Redis: configoptional.Some(redis)},
 			Key: KeyConfig{Operation: []string{"rpc.method"}, Provider: []string{"server.address", "peer.service"}},
 		},
 	} {
@@ -76,6 +81,11 @@ max_open_duration is 25h0m0s; it must be between 1ms and 24h0m0s
 half_open_successes is 1001; it must be between 1 and 1000
 key::operation is []: want the names of one or more attributes
 key::provider is [""]: want the names of one or more attributes
+shared::redis::endpoint is empty; it must be host:port, or the path of a socket with transport: unix
+shared::redis::transport is "udp"; it must be tcp or unix
+shared::redis::db is -1; it must be 0 or more
+shared::redis::prefix is "{a}"; it must not be empty, nor contain { or }
+shared::redis::interval is 1ms; it must be between 100ms and 1m0s
 max_keys is 0; it must be 1 or more
 max_calls is -5; it must be 1 or more`)
 	assert.EqualError(t, load(t, "breaker/overrides").Validate(), `overrides::0::operation is "[", which is no pattern
@@ -126,7 +136,9 @@ func TestSchemaNamesTheOptions(t *testing.T) {
 			continue
 		}
 		tags = append(tags, tag)
-		assert.Equal(t, fmt.Sprint(defaults.Get(tag)), fmt.Sprint(schema.Get("properties::"+tag+"::default")), tag)
+		if tag != "shared" { // its own options have defaults
+			assert.Equal(t, fmt.Sprint(defaults.Get(tag)), fmt.Sprint(schema.Get("properties::"+tag+"::default")), tag)
+		}
 	}
 	names := []string{}
 	for name := range properties.ToStringMap() {

@@ -9,14 +9,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"github.com/google/uuid"
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
 	"github.com/stageflow/otelcol-stageflow/processor/breakerprocessor/internal/metadata"
 	"github.com/stageflow/otelcol-stageflow/sdk/breaker"
-	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
 // core is what all pipelines of one component id share: the breakers, and the calls that were counted.
@@ -28,33 +26,19 @@ type core struct {
 	changes   *broadcast
 	api       *api    // nil: off
 	keeper    *keeper // nil: off
+	sharer    *sharer // nil: off
 	cfg       *Config
 	id        component.ID
+	source    string // names this collector since its start among those that share
 	logger    *zap.Logger
 
 	// mu also keeps the batches apart: the record and the span of a call may come at the same time.
 	mu    sync.Mutex
-	calls *simplelru.LRU[callKey, verdict]
-}
-
-// callKey names a call: its run and call id, or the trace and span id of a call that has none.
-type callKey struct{ of, id string }
-
-// verdict is what was written on a call, for when the call is seen again.
-type verdict struct {
-	// The breaker when the call started.
-	state        semconv.BreakerState
-	failureRatio float64
-	calls        uint64
-	openedAt     time.Time // zero for a closed one
-	retryAfter   time.Duration
-	// transition that the call caused, "" for none; to is where it led.
-	transition string
-	to         semconv.BreakerState
+	calls *knownCalls
 }
 
 func newCore(cfg *Config, id component.ID, set component.TelemetrySettings) (*core, error) {
-	calls, err := simplelru.NewLRU[callKey, verdict](cfg.MaxCalls, nil)
+	calls, err := newKnownCalls(cfg.MaxCalls)
 	if err != nil {
 		return nil, err
 	}
@@ -62,12 +46,14 @@ func newCore(cfg *Config, id component.ID, set component.TelemetrySettings) (*co
 	if err != nil {
 		return nil, err
 	}
+	settings := cfg.settings()
+	settings.Source = uuid.NewString()
 	c := &core{
-		breakers: breaker.New(cfg.settings()), keys: newKeyAttributes(&cfg.Key), calls: calls,
+		breakers: breaker.New(settings), source: settings.Source, keys: newKeyAttributes(&cfg.Key), calls: calls,
 		telemetry: tb, now: time.Now, changes: newBroadcast(), cfg: cfg, id: id, logger: set.Logger,
 	}
 	if cfg.API.HasValue() {
-		c.api = newAPI(cfg.API.Get(), set, c.breakers, c.changes, c.now)
+		c.api = newAPI(cfg.API.Get(), set, c)
 	}
 	if err := c.observe(); err != nil {
 		tb.Shutdown()
@@ -76,51 +62,48 @@ func newCore(cfg *Config, id component.ID, set component.TelemetrySettings) (*co
 	return c, nil
 }
 
-// Start restores the breakers and opens the API, as far as they are configured.
+// Start restores the breakers, shares them and opens the API, as far as that is configured.
 func (c *core) Start(ctx context.Context, host component.Host) (err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.stop(ctx))
+		}
+	}()
 	if c.cfg.Storage != nil {
 		if c.keeper, err = newKeeper(ctx, host, c); err != nil {
 			return err
 		}
 	}
-	if c.api != nil {
-		if err = c.api.start(ctx, host); err != nil && c.keeper != nil {
-			err = errors.Join(err, c.keeper.shutdown(ctx))
-			c.keeper = nil
+	if c.cfg.Shared.Redis.HasValue() {
+		if c.sharer, err = newSharer(ctx, host, c); err != nil {
+			return err
 		}
+		c.sharer.start()
+	}
+	if c.api != nil {
+		err = c.api.start(ctx, host)
 	}
 	return err
 }
 
-// Shutdown closes the API, keeps the breakers and takes the instruments back.
-func (c *core) Shutdown(ctx context.Context) (err error) {
+// Shutdown closes the API, tells what is new, keeps the breakers and takes the instruments back.
+func (c *core) Shutdown(ctx context.Context) error {
 	defer c.telemetry.Shutdown()
+	return c.stop(ctx)
+}
+
+// stop ends what has been started, in the other order.
+func (c *core) stop(ctx context.Context) (err error) {
 	if c.api != nil {
 		err = c.api.shutdown(ctx)
 	}
+	if c.sharer != nil {
+		err = errors.Join(err, c.sharer.shutdown(ctx))
+		c.sharer = nil
+	}
 	if c.keeper != nil {
 		err = errors.Join(err, c.keeper.shutdown(ctx))
+		c.keeper = nil
 	}
 	return err
-}
-
-func (c *core) observe() error {
-	if err := c.telemetry.RegisterProcessorBreakerKeysCallback(func(_ context.Context, o metric.Int64Observer) error {
-		o.Observe(int64(c.breakers.Len()))
-		return nil
-	}); err != nil {
-		return err
-	}
-	if err := c.telemetry.RegisterProcessorBreakerKeysEvictedCallback(func(_ context.Context, o metric.Int64Observer) error {
-		o.Observe(int64(c.breakers.Stats().Evicted)) //nolint:gosec // a count of things that happened
-		return nil
-	}); err != nil {
-		return err
-	}
-	return c.telemetry.RegisterProcessorBreakerCallsCallback(func(_ context.Context, o metric.Int64Observer) error {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		o.Observe(int64(c.calls.Len()))
-		return nil
-	})
 }

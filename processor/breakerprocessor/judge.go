@@ -23,17 +23,16 @@ func (c *core) judge(ctx context.Context, calls []call, now time.Time) {
 	}
 	slices.SortStableFunc(calls, func(a, b call) int { return a.end.Compare(b.end) })
 	var counted [results]int64
-	changed := false
+	duplicates, changed := int64(0), false
 	c.mu.Lock()
 	for i := range calls {
 		call := &calls[i]
-		if c.decide(call, now) {
+		switch c.decide(ctx, call, now) {
+		case countedNow:
 			counted[call.result]++
-			if call.verdict.transition != "" {
-				changed = true
-				c.telemetry.ProcessorBreakerTransitions.Add(ctx, 1,
-					metric.WithAttributeSet(attribute.NewSet(attribute.String("transition", call.verdict.transition))))
-			}
+			changed = changed || call.verdict.transition != ""
+		case countedBefore:
+			duplicates++
 		}
 	}
 	c.mu.Unlock()
@@ -42,6 +41,9 @@ func (c *core) judge(ctx context.Context, calls []call, now time.Time) {
 	}
 	if c.keeper != nil {
 		c.keeper.touch()
+	}
+	if duplicates > 0 {
+		c.telemetry.ProcessorBreakerDuplicates.Add(ctx, duplicates)
 	}
 	for r, n := range counted {
 		if n > 0 {
@@ -53,17 +55,29 @@ func (c *core) judge(ctx context.Context, calls []call, now time.Time) {
 	}
 }
 
-// decide finds the call's verdict; true means that the call counted now.
-func (c *core) decide(call *call, now time.Time) bool {
-	named := call.seen != (callKey{})
-	if named {
-		if v, ok := c.calls.Get(call.seen); ok {
-			if call.result == noOutcome {
-				v.transition = "" // its end caused it
-			}
-			call.verdict = v
-			return false
+// counting is whether a call counted.
+type counting uint8
+
+const (
+	notCounted counting = iota
+	countedNow
+	countedBefore
+)
+
+// decide finds the call's verdict, and counts it unless it was counted before, or is not over.
+func (c *core) decide(ctx context.Context, call *call, now time.Time) counting {
+	over := call.result != noOutcome
+	known, counted := verdict{}, false
+	if call.id != 0 {
+		known, counted = c.calls.Get(call.id)
+	}
+	if counted && known.state != "" {
+		call.verdict = known
+		if !over {
+			call.verdict.transition = "" // its end caused it
+			return notCounted
 		}
+		return countedBefore
 	}
 	// Asked before the outcome is told: a call of no length starts when it ends.
 	snapshot := c.breakers.StateAt(call.key, call.start)
@@ -71,22 +85,26 @@ func (c *core) decide(call *call, now time.Time) bool {
 		state: snapshot.State, failureRatio: snapshot.FailureRatio, calls: snapshot.Calls,
 		openedAt: snapshot.OpenedAt, retryAfter: snapshot.RetryAfter,
 	}
-	if call.result == noOutcome {
-		return false // not remembered: its end is still to come
+	if !over {
+		return notCounted // nor remembered: its end is still to come
+	}
+	if counted {
+		return countedBefore
 	}
 	if call.result != ignored {
 		outcome := breaker.Outcome{
-			Start: call.start, End: call.end,
+			Start: call.start, End: call.end, RetryAfter: call.retryAfter,
 			Success: call.result == success, NotPermitted: call.result == notPermitted,
 		}
 		if t, changed := c.breakers.Record(call.key, outcome, now); changed {
 			call.verdict.transition, call.verdict.to = t.String(), t.To
+			c.changed(ctx, call.key, t)
 		}
 	}
-	if named {
-		c.calls.Add(call.seen, call.verdict)
+	if call.id != 0 {
+		c.calls.Add(call.id, call.verdict)
 	}
-	return true
+	return countedNow
 }
 
 func (c *call) annotate() {

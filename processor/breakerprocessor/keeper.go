@@ -16,22 +16,23 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/stageflow/otelcol-stageflow/internal/storageclient"
-	"github.com/stageflow/otelcol-stageflow/sdk/breaker"
 )
 
 const (
-	// storageName tells the breakers from other things that a component may store, stateKey is where they are in it.
+	// storageName tells the breakers from other things that a component may store. In it, stateKey is where they are,
+	// callsKey where the calls are that they have counted.
 	storageName = "breakers"
 	stateKey    = "state"
+	callsKey    = "calls"
 	// keepEvery is how much a crash may forget, but for changes of state: those are kept at once.
 	keepEvery = 5 * time.Second
 )
 
 // keeper keeps the breakers in a storage, so that a restart does not close those that are open.
 type keeper struct {
-	client   storage.Client
-	breakers *breaker.Registry
-	logger   *zap.Logger
+	client storage.Client
+	core   *core
+	logger *zap.Logger
 
 	dirty  atomic.Bool
 	stop   context.CancelFunc
@@ -46,16 +47,16 @@ func newKeeper(ctx context.Context, host component.Host, c *core) (*keeper, erro
 	if err != nil {
 		return nil, err
 	}
-	state, err := client.Get(ctx, stateKey)
-	if err != nil {
+	state, calls := storage.GetOperation(stateKey), storage.GetOperation(callsKey)
+	if err := client.Batch(ctx, state, calls); err != nil {
 		return nil, errors.Join(fmt.Errorf("storage %q cannot be read: %w", *c.cfg.Storage, err), client.Close(ctx))
 	}
-	if len(state) > 0 {
-		if err := c.breakers.Restore(state); err != nil {
+	if len(state.Value) > 0 {
+		if err := c.restore(state.Value, calls.Value); err != nil {
 			c.logger.Warn("the breakers of before are not known and count as closed", zap.Error(err))
 		}
 	}
-	k := &keeper{client: client, breakers: c.breakers, logger: c.logger}
+	k := &keeper{client: client, core: c, logger: c.logger}
 	life, stop := context.WithCancel(context.Background())
 	k.stop = stop
 	first := c.changes.next()
@@ -87,7 +88,8 @@ func (k *keeper) keep(ctx context.Context) {
 	if !k.dirty.Swap(false) {
 		return
 	}
-	err := k.client.Set(ctx, stateKey, k.breakers.Export())
+	state, calls := k.core.export()
+	err := k.client.Batch(ctx, storage.SetOperation(stateKey, state), storage.SetOperation(callsKey, calls))
 	if err != nil {
 		k.dirty.Store(true)
 	}
@@ -104,4 +106,20 @@ func (k *keeper) shutdown(ctx context.Context) error {
 	k.dirty.Store(true)
 	k.keep(ctx)
 	return k.client.Close(ctx)
+}
+
+// export is the breakers and the calls that they have counted, of one moment: together they count each call once.
+func (c *core) export() (state, calls []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.breakers.Export(), c.calls.export()
+}
+
+func (c *core) restore(state, calls []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.breakers.Restore(state); err != nil {
+		return err
+	}
+	return c.calls.restore(calls)
 }

@@ -6,6 +6,7 @@ package breakerprocessor
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -18,24 +19,25 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 
 	"github.com/stageflow/otelcol-stageflow/processor/breakerprocessor/internal/metadata"
+	"github.com/stageflow/otelcol-stageflow/sdk/breaker"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
-// shelf is a storage extension that keeps one value and outlives the collectors that use it.
+// shelf is a storage extension that outlives the collectors that use it.
 type shelf struct {
 	component.StartFunc
 	component.ShutdownFunc
 	storage.Client
-	mu    sync.Mutex
-	value []byte
-	sets  int
-	err   error
+	mu     sync.Mutex
+	values map[string][]byte
+	sets   int
+	err    error
 }
 
-func (s *shelf) read() (value []byte, sets int) {
+func (s *shelf) read() (values map[string][]byte, sets int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.value, s.sets
+	return maps.Clone(s.values), s.sets
 }
 
 func (s *shelf) fail(err error) {
@@ -47,16 +49,27 @@ func (s *shelf) fail(err error) {
 func (s *shelf) GetClient(context.Context, component.Kind, component.ID, string) (storage.Client, error) {
 	return s, nil
 }
-func (s *shelf) Get(context.Context, string) ([]byte, error) { return s.value, s.err }
-func (s *shelf) Close(context.Context) error                 { return nil }
-func (s *shelf) Set(_ context.Context, _ string, value []byte) error {
+func (s *shelf) Close(context.Context) error { return nil }
+func (s *shelf) Batch(_ context.Context, operations ...*storage.Operation) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sets++
-	if s.err == nil {
-		s.value = value
+	if operations[0].Type == storage.Set {
+		s.sets++
 	}
-	return s.err
+	if s.err != nil {
+		return s.err
+	}
+	for _, o := range operations {
+		if o.Type == storage.Get {
+			o.Value = s.values[o.Key]
+			continue
+		}
+		if s.values == nil {
+			s.values = map[string][]byte{}
+		}
+		s.values[o.Key] = o.Value
+	}
+	return nil
 }
 
 type hostWith map[component.ID]component.Component
@@ -94,8 +107,8 @@ func TestBreakersOutliveARestart(t *testing.T) {
 		assert.Equal(t, 2, sets(), "nothing happened")
 
 		// The first is killed: nothing of it is called any more but what ends its goroutine.
-		value, _ := s.read()
-		second, err := startKept(t, &shelf{value: value})
+		values, _ := s.read()
+		second, err := startKept(t, &shelf{values: values})
 		require.NoError(t, err)
 		assert.Equal(t, semconv.BreakerOpen, second.state(6))
 		assert.Equal(t, first.breakers.List(at(6)), second.breakers.List(at(6)))
@@ -104,13 +117,33 @@ func TestBreakersOutliveARestart(t *testing.T) {
 	})
 }
 
+// The record of a call came before the restart, its span comes after.
+func TestCallsCountOnceOverARestart(t *testing.T) {
+	s := &shelf{}
+	first, err := startKept(t, s)
+	require.NoError(t, err)
+	calls := append(fail(4, 1), testCall{id: "good", end: 4.5, status: semconv.StatusCompleted})
+	want := first.logNotes(t, calls...)
+	require.NoError(t, first.Shutdown(t.Context()))
+
+	second, err := startKept(t, s)
+	require.NoError(t, err)
+	assert.Equal(t, want, second.spanNotes(t, calls...))
+	assert.Equal(t, uint64(5), second.breakers.StateAt(breaker.Key{Operation: "chat", Provider: "openai"}, at(6)).Calls)
+	second.logNotes(t, fail(4, 11)...)
+	assert.Equal(t, semconv.BreakerClosed, second.state(15))
+	second.logNotes(t, fail(5, 11)...)
+	assert.Equal(t, semconv.BreakerOpen, second.state(15), "four of these are known")
+	require.NoError(t, second.Shutdown(t.Context()))
+}
+
 func TestAStateThatCannotBeReadIsLeftBehind(t *testing.T) {
-	s := &shelf{value: []byte("what a later version writes")}
+	s := &shelf{values: map[string][]byte{stateKey: []byte("what a later version writes")}}
 	c, err := startKept(t, s)
 	require.NoError(t, err)
 	assert.Zero(t, c.breakers.Len())
 	require.NoError(t, c.Shutdown(t.Context()))
-	assert.NotEqual(t, "what a later version writes", string(s.value))
+	assert.NotEqual(t, "what a later version writes", string(s.values[stateKey]))
 }
 
 func TestAStorageThatFailsStopsNothing(t *testing.T) {
@@ -122,13 +155,13 @@ func TestAStorageThatFailsStopsNothing(t *testing.T) {
 		c.logNotes(t, fail(5, 1)...)
 		time.Sleep(2 * keepEvery)
 		synctest.Wait()
-		value, _ := s.read()
-		assert.Nil(t, value)
+		values, _ := s.read()
+		assert.Empty(t, values)
 		s.fail(nil)
 		time.Sleep(keepEvery)
 		synctest.Wait()
-		value, _ = s.read()
-		assert.NotNil(t, value, "kept when it can be")
+		values, _ = s.read()
+		assert.Len(t, values, 2, "kept when it can be")
 		require.NoError(t, c.Shutdown(t.Context()))
 	})
 }

@@ -555,10 +555,39 @@ func TestTelemetry(t *testing.T) {
 		result("failure", 5), result("ignored", 1), result("not_permitted", 1), result("success", 1),
 	}, ignore)
 	metadatatest.AssertEqualProcessorBreakerTransitions(t, tel, []metricdata.DataPoint[int64]{
-		point(1, attribute.String("transition", "closed>open")),
+		point(1, attribute.String("transition", "closed>open"), attribute.String("reason", "consecutive_failures")),
 	}, ignore)
 	metadatatest.AssertEqualProcessorBreakerKeys(t, tel, []metricdata.DataPoint[int64]{point(1)}, ignore)
 	metadatatest.AssertEqualProcessorBreakerKeysEvicted(t, tel, []metricdata.DataPoint[int64]{point(1)}, ignore)
 	metadatatest.AssertEqualProcessorBreakerCalls(t, tel, []metricdata.DataPoint[int64]{point(8)}, ignore)
+	metadatatest.AssertEqualProcessorBreakerDuplicates(t, tel, []metricdata.DataPoint[int64]{point(8)}, ignore)
 	require.NoError(t, p.Shutdown(t.Context()))
+}
+
+func TestTelemetryOfWhatDoesNotCount(t *testing.T) {
+	tel := componenttest.NewTelemetry()
+	defer func() { require.NoError(t, tel.Shutdown(t.Context())) }()
+	c, err := newCore(defaults(), component.NewID(metadata.Type), tel.NewTelemetrySettings())
+	require.NoError(t, err)
+	c.now = func() time.Time { return at(100) }
+	c.logNotes(t, fail(5, 1)...)
+	for i := range 3 {
+		c.logNotes(t, testCall{id: fmt.Sprint("good", i), end: 50 + float64(i), status: semconv.StatusCompleted})
+	}
+	c.logNotes(t,
+		testCall{id: "late", end: 20, status: semconv.StatusFailed},
+		testCall{id: "stale", end: 52, status: semconv.StatusFailed}, // it began at 51
+	)
+	c.breakers.Force(breaker.Key{Operation: "chat", Provider: "other"}, breaker.ForceOpen, at(99))
+	one := []metricdata.DataPoint[int64]{{Value: 1}}
+	ignore := metricdatatest.IgnoreTimestamp()
+	metadatatest.AssertEqualProcessorBreakerOutcomesLate(t, tel, one, ignore)
+	metadatatest.AssertEqualProcessorBreakerOutcomesStale(t, tel, one, ignore)
+	metadatatest.AssertEqualProcessorBreakerKeysForced(t, tel, one, ignore)
+	state := func(provider string, value int64) metricdata.DataPoint[int64] {
+		return metricdata.DataPoint[int64]{Value: value, Attributes: attribute.NewSet(
+			attribute.String("operation", "chat"), attribute.String("provider", provider))}
+	}
+	metadatatest.AssertEqualProcessorBreakerState(t, tel, []metricdata.DataPoint[int64]{state("openai", 0), state("other", 2)}, ignore)
+	require.NoError(t, c.Shutdown(t.Context()))
 }

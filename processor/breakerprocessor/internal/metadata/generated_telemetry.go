@@ -25,14 +25,20 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                       metric.Meter
-	mu                          sync.Mutex
-	registrations               []metric.Registration
-	ProcessorBreakerCalls       metric.Int64ObservableUpDownCounter
-	ProcessorBreakerKeys        metric.Int64ObservableUpDownCounter
-	ProcessorBreakerKeysEvicted metric.Int64ObservableCounter
-	ProcessorBreakerOutcomes    metric.Int64Counter
-	ProcessorBreakerTransitions metric.Int64Counter
+	meter                         metric.Meter
+	mu                            sync.Mutex
+	registrations                 []metric.Registration
+	ProcessorBreakerCalls         metric.Int64ObservableUpDownCounter
+	ProcessorBreakerDuplicates    metric.Int64Counter
+	ProcessorBreakerExchanges     metric.Int64Counter
+	ProcessorBreakerKeys          metric.Int64ObservableUpDownCounter
+	ProcessorBreakerKeysEvicted   metric.Int64ObservableCounter
+	ProcessorBreakerKeysForced    metric.Int64ObservableUpDownCounter
+	ProcessorBreakerOutcomes      metric.Int64Counter
+	ProcessorBreakerOutcomesLate  metric.Int64ObservableCounter
+	ProcessorBreakerOutcomesStale metric.Int64ObservableCounter
+	ProcessorBreakerState         metric.Int64ObservableGauge
+	ProcessorBreakerTransitions   metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -91,6 +97,66 @@ func (builder *TelemetryBuilder) RegisterProcessorBreakerKeysEvictedCallback(cb 
 	return nil
 }
 
+// RegisterProcessorBreakerKeysForcedCallback sets callback for observable ProcessorBreakerKeysForced metric.
+func (builder *TelemetryBuilder) RegisterProcessorBreakerKeysForcedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorBreakerKeysForced, obs: o})
+		return nil
+	}, builder.ProcessorBreakerKeysForced)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorBreakerOutcomesLateCallback sets callback for observable ProcessorBreakerOutcomesLate metric.
+func (builder *TelemetryBuilder) RegisterProcessorBreakerOutcomesLateCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorBreakerOutcomesLate, obs: o})
+		return nil
+	}, builder.ProcessorBreakerOutcomesLate)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorBreakerOutcomesStaleCallback sets callback for observable ProcessorBreakerOutcomesStale metric.
+func (builder *TelemetryBuilder) RegisterProcessorBreakerOutcomesStaleCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorBreakerOutcomesStale, obs: o})
+		return nil
+	}, builder.ProcessorBreakerOutcomesStale)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorBreakerStateCallback sets callback for observable ProcessorBreakerState metric.
+func (builder *TelemetryBuilder) RegisterProcessorBreakerStateCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorBreakerState, obs: o})
+		return nil
+	}, builder.ProcessorBreakerState)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 type observerInt64 struct {
 	embedded.Int64Observer
 	inst metric.Int64Observable
@@ -125,6 +191,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{call}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorBreakerDuplicates, err = builder.meter.Int64Counter(
+		"otelcol_processor_breaker_duplicates",
+		metric.WithDescription("Number of calls that were told again, and not counted again. [Alpha]"),
+		metric.WithUnit("{call}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorBreakerExchanges, err = builder.meter.Int64Counter(
+		"otelcol_processor_breaker_exchanges",
+		metric.WithDescription("Number of times that breakers were shared with other collectors, or could not be. [Alpha]"),
+		metric.WithUnit("{exchange}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorBreakerKeys, err = builder.meter.Int64ObservableUpDownCounter(
 		"otelcol_processor_breaker_keys",
 		metric.WithDescription("Number of circuit breakers that are kept. [Alpha]"),
@@ -137,15 +215,39 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{breaker}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorBreakerKeysForced, err = builder.meter.Int64ObservableUpDownCounter(
+		"otelcol_processor_breaker_keys_forced",
+		metric.WithDescription("Number of circuit breakers whose state is forced. [Alpha]"),
+		metric.WithUnit("{breaker}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorBreakerOutcomes, err = builder.meter.Int64Counter(
 		"otelcol_processor_breaker_outcomes",
 		metric.WithDescription("Number of calls whose outcome was taken, each once. [Alpha]"),
 		metric.WithUnit("{call}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorBreakerOutcomesLate, err = builder.meter.Int64ObservableCounter(
+		"otelcol_processor_breaker_outcomes_late",
+		metric.WithDescription("Number of calls that came later than allowed_lateness, and were ignored. [Alpha]"),
+		metric.WithUnit("{call}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorBreakerOutcomesStale, err = builder.meter.Int64ObservableCounter(
+		"otelcol_processor_breaker_outcomes_stale",
+		metric.WithDescription("Number of calls that had started before their breaker closed, and were ignored. [Alpha]"),
+		metric.WithUnit("{call}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorBreakerState, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_breaker_state",
+		metric.WithDescription("State of a circuit breaker that ever opened: 0 closed, 1 half-open, 2 open. [Alpha]"),
+		metric.WithUnit("1"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorBreakerTransitions, err = builder.meter.Int64Counter(
 		"otelcol_processor_breaker_transitions",
-		metric.WithDescription("Number of changes of state that a call caused. [Alpha]"),
+		metric.WithDescription("Number of changes of state. [Alpha]"),
 		metric.WithUnit("{transition}"),
 	)
 	errs = errors.Join(errs, err)
