@@ -24,6 +24,15 @@ var grafana = strings.NewReplacer(
 
 // Every query of the dashboard is one that the store answers.
 func TestDashboardQueries(t *testing.T) {
+	dsn := pgtest.Database(t)
+	require.NoError(t, open(t, Options{DSN: dsn}).Close())
+	for _, sql := range dashboardQueries(t) {
+		query(t, dsn, sql)
+	}
+}
+
+// dashboardQueries are all queries of the dashboard, as Grafana sends them.
+func dashboardQueries(t *testing.T) (queries []string) {
 	raw, err := os.ReadFile("../../../config/dashboards/runlog-postgresql.json")
 	require.NoError(t, err)
 	var dashboard struct {
@@ -37,18 +46,17 @@ func TestDashboardQueries(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(raw, &dashboard))
 	require.NotEmpty(t, dashboard.Panels)
-	dsn := pgtest.Database(t)
-	require.NoError(t, open(t, Options{DSN: dsn}).Close())
 	for _, panel := range dashboard.Panels {
 		for _, target := range panel.Targets {
 			sql := grafana.Replace(target.RawSQL)
 			require.NotContains(t, sql, "$", panel.Title)
-			query(t, dsn, sql)
+			queries = append(queries, sql)
 		}
 	}
 	for _, v := range dashboard.Templating.List {
 		if v.Type == "query" {
-			query(t, dsn, v.Query)
+			queries = append(queries, v.Query)
 		}
 	}
+	return queries
 }

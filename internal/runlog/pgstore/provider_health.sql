@@ -1,6 +1,6 @@
 -- What both views of provider health tell of their calls.
 SELECT operation, provider, model_id, count(*) AS calls, count(*) FILTER (WHERE NOT success) AS failures,
-  count(*) FILTER (WHERE NOT success)::double precision / count(*) AS failure_ratio,
+  count(*) FILTER (WHERE NOT success)::double precision / count(*)::double precision AS failure_ratio,
   percentile_disc(0.5) WITHIN GROUP (ORDER BY latency_ms) AS p50_ms,
   percentile_disc(0.95) WITHIN GROUP (ORDER BY latency_ms) AS p95_ms,
   percentile_disc(0.99) WITHIN GROUP (ORDER BY latency_ms) AS p99_ms,

@@ -112,10 +112,13 @@ func upgrade(ctx context.Context, tx pgx.Tx, schema string) error {
 	if version == len(all) {
 		return nil // another was first
 	}
-	if err := run(ctx, tx, "SET LOCAL search_path TO "+quote(schema)); err != nil {
+	texts := append([]string{"SET LOCAL search_path TO " + quote(schema)}, all[version:]...)
+	if cockroach, err := isCockroach(ctx, tx); err != nil {
 		return err
+	} else if cockroach {
+		texts = forCockroach(texts)
 	}
-	if err := run(ctx, tx, all[version:]...); err != nil {
+	if err := run(ctx, tx, texts...); err != nil {
 		return err
 	}
 	if version == 0 { // a view of such a name would be somebody else's, and must not be dropped

@@ -81,7 +81,7 @@ func TestKilledServer(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, want.Close())
-	if (place{dsn, "want"}).Dump(t) != (place{dsn, "public"}).Dump(t) {
+	if (place{dsn: dsn, schema: "want"}).Dump(t) != (place{dsn: dsn, schema: "public"}).Dump(t) {
 		t.Error("rows were lost or doubled")
 	}
 	t.Logf("%d batches, %d tries failed", all, failed.Load())

@@ -58,20 +58,21 @@ func query(t runlogtest.TB, dsn, sql string, args ...any) (rows []string) {
 // place is a schema of its own in a database of the test.
 type place struct {
 	dsn, schema string
+	// through is how collectors reach it.
+	through string
 }
 
 var schemas atomic.Int64
 
 // places makes databases: new ones for tests, used and emptied ones for the many cases of a property.
-func places(t *testing.T) func(runlogtest.TB) runlogtest.Place {
-	dsn := pgtest.Database(t)
+func places(dsn, through string) func(runlogtest.TB) runlogtest.Place {
 	var used []place
 	return func(t runlogtest.TB) runlogtest.Place {
 		if _, once := t.(*testing.T); once {
-			return newPlace(dsn)
+			return newPlace(dsn, through)
 		}
 		if len(used) == 0 {
-			used = append(used, newPlace(dsn))
+			used = append(used, newPlace(dsn, through))
 		}
 		p := used[len(used)-1]
 		used = used[:len(used)-1]
@@ -85,7 +86,9 @@ func places(t *testing.T) func(runlogtest.TB) runlogtest.Place {
 	}
 }
 
-func newPlace(dsn string) place { return place{dsn, fmt.Sprintf("schema %d", schemas.Add(1))} }
+func newPlace(dsn, through string) place {
+	return place{dsn, fmt.Sprintf("schema %d", schemas.Add(1)), through}
+}
 
 // emptied are statements that delete everything.
 func (p place) emptied() string {
@@ -97,7 +100,7 @@ func (p place) emptied() string {
 }
 
 func (p place) Open(t runlogtest.TB) runlog.Store {
-	return open(t, Options{DSN: p.dsn, Schema: p.schema})
+	return open(t, Options{DSN: p.through, Schema: p.schema})
 }
 
 func (p place) Dump(t runlogtest.TB) string {
@@ -123,4 +126,13 @@ func (p place) Settle(t runlogtest.TB) {
 	}, 30*time.Second, time.Millisecond)
 }
 
-func TestConformance(t *testing.T) { runlogtest.Conformance(t, places(t)) }
+// Collectors are as poor as can be: their role may do nothing but make a schema in this database, and they reach it as
+// through a pooler in transaction mode. What they say then is what every server takes.
+func TestConformance(t *testing.T) {
+	dsn := pgtest.Database(t)
+	_, database, _ := strings.Cut(dsn, "dbname=")
+	pgtest.Exec(t, dsn, fmt.Sprintf("CREATE ROLE poor_%[1]s LOGIN; GRANT CREATE ON DATABASE %[1]s TO poor_%[1]s", database))
+	wire, through := pgtest.Listen(t, dsn)
+	runlogtest.Conformance(t, places(dsn, strings.Replace(through, "user=postgres", "user=poor_"+database, 1)))
+	portable(t, wire, dsn, quote(query(t, dsn, "SELECT min(nspname) FROM pg_namespace WHERE nspname LIKE 'schema %'")[0]))
+}

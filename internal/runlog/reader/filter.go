@@ -57,7 +57,7 @@ func (f Filter) apply(q *query) *query {
 		}
 	}
 	if f.Provider != "" {
-		q.and("EXISTS (SELECT 1 FROM provider_calls c WHERE c.run_id = runs.run_id AND c.provider = ").arg(f.Provider).add(")")
+		q.and("EXISTS (SELECT 1 FROM provider_calls AS c WHERE c.run_id = runs.run_id AND c.provider = ").arg(f.Provider).add(")")
 	}
 	return q
 }

@@ -35,13 +35,14 @@ func (r *Reader) Providers(ctx context.Context, f Filter) ([]Record, error) {
 	return r.all(ctx, r.providers(f))
 }
 
+// providers finds percentiles without a division: whole numbers do not divide alike in all databases.
 func (r *Reader) providers(f Filter) *query {
 	q := r.query(`SELECT operation, provider,
   count(*) AS calls,
   count(*) FILTER (WHERE NOT success) AS failed,
   count(*) FILTER (WHERE ended_at IS NULL AND success IS NULL) AS running,
-  max(latency_ms) FILTER (WHERE nth = (measured * 50 + 99) / 100) AS p50_ms,
-  max(latency_ms) FILTER (WHERE nth = (measured * 95 + 99) / 100) AS p95_ms,
+  min(latency_ms) FILTER (WHERE nth * 100 >= measured * 50) AS p50_ms,
+  min(latency_ms) FILTER (WHERE nth * 100 >= measured * 95) AS p95_ms,
   max(latency_ms) AS max_ms,
   CAST(sum(input_tokens) AS bigint) AS input_tokens,
   CAST(sum(output_tokens) AS bigint) AS output_tokens,
