@@ -183,7 +183,7 @@ func (busyError) Error() string               { return "503 Service Unavailable"
 func (e busyError) RetryAfter() time.Duration { return e.after }
 
 func TestBreakerStaysOpenForAsLongAsTheProviderAsks(t *testing.T) {
-	c, _, k := newTestClient(t)
+	c, s, k := newTestClient(t)
 	SetCircuitBreaker(NewCircuitBreaker(c, breaker.Settings{ConsecutiveFailures: 1, Jitter: -1}))
 	t.Cleanup(func() { SetCircuitBreaker(nil) })
 	call := func(result error) error {
@@ -192,6 +192,7 @@ func TestBreakerStaysOpenForAsLongAsTheProviderAsks(t *testing.T) {
 		})
 	}
 	require.Error(t, call(fmt.Errorf("asked: %w", busyError{2 * time.Minute})))
+	assert.InDelta(t, 120_000, s.only(t, "provider_call.ended").data["retry_after_ms"], 0, "the collector is told, too")
 	k.pass(119 * time.Second)
 	var open *CircuitBreakerOpenError
 	require.ErrorAs(t, call(nil), &open)

@@ -20,13 +20,14 @@ const (
 
 // nanos is t, or the nearest time within bounds.
 func nanos(t time.Time) int64 {
-	switch s := t.Unix(); {
+	s := t.Unix()
+	switch {
 	case s >= maxTime/int64(time.Second):
 		return maxTime
 	case s <= minTime/int64(time.Second):
 		return minTime
 	}
-	return t.UnixNano()
+	return s*int64(time.Second) + int64(t.Nanosecond())
 }
 
 // timeOf is the other way; never is the zero time.

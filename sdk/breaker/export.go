@@ -31,8 +31,8 @@ const (
 // [Stats].
 func (r *Registry) Export() []byte {
 	for i := range r.shards { // all at once: the state of one moment
-		r.shards[i].mu.RLock()
-		defer r.shards[i].mu.RUnlock()
+		r.shards[i].mu.Lock()
+		defer r.shards[i].mu.Unlock()
 	}
 	var w writer
 	w.buf = append(w.buf, magic...)
@@ -119,19 +119,18 @@ func (r *Registry) Restore(state []byte) error {
 	rd := &reader{buf: state[len(magic)+1 : body]}
 	width, ring := rd.uint(), rd.int(maxRing)
 	fits := width == uint64(r.geometry.width) && ring == r.geometry.ring //nolint:gosec // positive
-	fresh := make([]shard, len(r.shards))
+	fresh := make(sharding, len(r.shards))
 	for i := range fresh {
 		fresh[i].max = r.shards[i].max
 		fresh[i].reset()
 	}
 	for n := rd.int(maxKeys); n > 0 && !rd.bad; n-- {
 		k := Key{rd.text(), rd.text()}
-		h := hashOf(k)
-		s := &fresh[h%uint64(len(fresh))]
+		s := fresh.of(k)
 		known := s.entries[k] != nil
-		e := s.touch(k, h, r)
+		e := s.touch(k, r)
 		if e == nil { // no room: it has to be read all the same
-			none := newMachine(r.policy, &r.geometry, h)
+			none := newMachine(r.policy, &r.geometry, hashOf(k))
 			rd.machine(&none, fits, ring, &r.geometry)
 			continue
 		}
@@ -161,17 +160,18 @@ func (rd *reader) machine(m *machine, fits bool, ring int, g *geometry) {
 	m.newest = rd.time()
 	m.epoch = rd.generation()
 	m.phase = rd.phase()
-	mode := rd.byte()
-	m.mode = Mode(mode)
-	m.forcings = rd.generation()
-	m.streak = rd.times(maxInARow)
-	m.lastSuccess, m.retry = rd.time(), rd.time()
-	m.good, m.lastGood = rd.int(maxInARow), rd.time()
+	t := trouble{mode: Mode(rd.byte()), forcings: rd.generation(), streak: rd.times(maxInARow)}
+	m.lastSuccess, t.retry = rd.time(), rd.time()
+	t.good, t.lastGood = rd.int(maxInARow), rd.time()
 	for n := rd.int(maxSpans); n > 0 && !rd.bad; n-- {
-		m.spans = append(m.spans, span{
+		t.spans = append(t.spans, span{
 			state: state(rd.byte()), from: state(rd.byte()),
 			at: rd.time(), until: rd.time(), opened: rd.time(), generation: rd.generation(),
 		})
+	}
+	if t.any() {
+		m.troubled()
+		*m.trouble = t
 	}
 	if m.newest != never {
 		m.window.head = g.bucket(m.newest)

@@ -31,14 +31,13 @@ func (r *Registry) Force(k Key, mode Mode, now time.Time) (Transition, error) {
 	if mode > ForceClosed {
 		mode = Auto
 	}
-	h := hashOf(k)
-	s := r.shard(h)
+	s := r.shards.of(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if mode == Auto && s.entries[k] == nil {
 		return unchanged(closed, 0), nil
 	}
-	e := s.touch(k, h, r)
+	e := s.touch(k, r)
 	if e == nil {
 		return Transition{}, ErrTooManyForced
 	}
@@ -58,6 +57,7 @@ func (m *machine) force(mode Mode, t int64) Transition {
 	if mode == m.mode {
 		return unchanged(before.state, before.generation)
 	}
+	m.troubled()
 	m.mode = mode
 	next := span{at: t, until: never, opened: never, generation: before.generation + 1}
 	switch mode {

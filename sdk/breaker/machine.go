@@ -20,10 +20,16 @@ type machine struct {
 	phase  phase
 	// epoch is the generation with which the present counts began: that of the last close.
 	epoch uint64
-
-	// streak is the ends of the failures since lastSuccess, in order. Closed only.
-	streak      []int64
+	// lastSuccess is the latest end of a good call while closed.
 	lastSuccess int64
+	*trouble
+}
+
+// trouble is what a breaker does not need that saw only good calls: most breakers are that. They all have noTrouble,
+// which is to be read only.
+type trouble struct {
+	// streak is the ends of the failures since lastSuccess, in order. Closed only.
+	streak []int64
 	// retry is until when the provider asked not to be called.
 	retry int64
 
@@ -40,15 +46,31 @@ type machine struct {
 	spans []span
 }
 
+var noTrouble = trouble{retry: never, lastGood: never}
+
+// any reports whether it is another than noTrouble.
+func (t *trouble) any() bool {
+	return len(t.streak)+len(t.probes)+len(t.spans) > 0 || t.mode != Auto || t.forcings > 0 || t.good > 0 ||
+		t.retry != never || t.lastGood != never
+}
+
+// troubled gives the machine a trouble of its own. Whoever writes to it calls this before.
+func (m *machine) troubled() {
+	if m.trouble == &noTrouble {
+		own := noTrouble
+		m.trouble = &own
+	}
+}
+
 // phase is what the machine decided last. Half-open is no decision: it is the part of an open phase after until,
 // with the next generation.
 type phase struct {
 	open bool
+	// openings in a row, this one included.
+	openings uint32
 	// at is when it began: never for a breaker that never opened.
 	at, until  int64
 	generation uint64
-	// openings in a row, this one included.
-	openings uint32
 	// source is who decided it; "" is this process.
 	source string
 }
@@ -64,8 +86,7 @@ func newMachine(p *policy, g *geometry, hash uint64) machine {
 		newest:      never,
 		phase:       noPhase,
 		lastSuccess: never,
-		retry:       never,
-		lastGood:    never,
+		trouble:     &noTrouble,
 	}
 }
 
@@ -104,7 +125,7 @@ func (o *Outcome) ended(now time.Time) ended {
 type tally struct{ late, stale, ahead, evicted uint64 }
 
 // record takes one outcome and returns the change of what is to be seen that it caused.
-func (m *machine) record(e ended, g *geometry, n *tally) (Transition, bool) {
+func (m *machine) record(e *ended, g *geometry, n *tally) (Transition, bool) {
 	limit := e.now + g.tolerance
 	m.rewind(limit, g)
 	if e.end > limit {
@@ -139,7 +160,16 @@ func (m *machine) record(e ended, g *geometry, n *tally) (Transition, bool) {
 	if m.phase.open {
 		return m.probed(e, slow)
 	}
-	return m.judge(e, b, slow, g)
+	if e.kind == succeeded {
+		m.endStreak(e.end)
+		if !slow {
+			return Transition{}, false // a good call never opens a breaker, whatever the counts
+		}
+	} else {
+		m.extendStreak(e.end)
+		m.askedToWait(e)
+	}
+	return m.judge(e, b, g)
 }
 
 // reach makes t, in bucket b, the newest time unless there is a newer one.
@@ -151,18 +181,9 @@ func (m *machine) reach(t, b int64) {
 	m.window.roll(b)
 }
 
-// judge decides whether a closed breaker opens by this outcome. A good call never opens one, whatever the counts.
-func (m *machine) judge(e ended, b int64, slow bool, g *geometry) (Transition, bool) {
+// judge decides whether a closed breaker opens by a failure or a slow call in bucket b.
+func (m *machine) judge(e *ended, b int64, g *geometry) (Transition, bool) {
 	p := m.policy
-	if e.kind == succeeded {
-		m.endStreak(e.end)
-		if !slow {
-			return Transition{}, false
-		}
-	} else {
-		m.extendStreak(e.end)
-		m.askedToWait(e)
-	}
 	if p.disabled {
 		return Transition{}, false
 	}
@@ -216,6 +237,7 @@ func (m *machine) extendStreak(end int64) {
 	if end < m.lastSuccess {
 		return
 	}
+	m.troubled()
 	m.streak = slices.Insert(m.streak, afterAll(m.streak, end), end)
 	if longest := m.policy.longestStreak(); len(m.streak) > longest {
 		m.streak = slices.Delete(m.streak, 0, len(m.streak)-longest) // it opens nothing: disabled, or off
@@ -232,14 +254,15 @@ func afterAll(sorted []int64, t int64) int {
 }
 
 // askedToWait remembers until when the provider wants to be left alone.
-func (m *machine) askedToWait(e ended) {
+func (m *machine) askedToWait(e *ended) {
 	if e.retryAfter > 0 {
+		m.troubled()
 		m.retry = max(m.retry, e.end+min(e.retryAfter, m.policy.maxOpen))
 	}
 }
 
 // probed judges a half-open breaker: only calls that started in it say anything.
-func (m *machine) probed(e ended, slow bool) (Transition, bool) {
+func (m *machine) probed(e *ended, slow bool) (Transition, bool) {
 	if e.start < m.phase.until {
 		return Transition{}, false
 	}
@@ -247,6 +270,7 @@ func (m *machine) probed(e ended, slow bool) (Transition, bool) {
 		m.askedToWait(e)
 		return m.open(min(e.end, e.now), ReasonProbeFailed)
 	}
+	m.troubled()
 	m.good++
 	m.lastGood = max(m.lastGood, e.end)
 	if m.good < m.policy.halfSuccesses {
@@ -301,6 +325,7 @@ func spread(hash, generation uint64) float64 {
 // move enters the next phase. A closed one begins with empty counts: what was before it closed must not open it.
 func (m *machine) move(next phase, why Reason) (Transition, bool) {
 	m.phase = next
+	m.troubled()
 	m.streak, m.lastSuccess, m.retry = m.streak[:0], never, never
 	m.good, m.lastGood, m.probes = 0, never, m.probes[:0]
 	if s := m.window.shared; s != nil {
@@ -343,16 +368,23 @@ func (m *machine) rewind(limit int64, g *geometry) {
 			s.streak[i] = back(s.streak[i], d)
 		}
 	}
-	for _, t := range []*int64{&m.phase.at, &m.phase.until, &m.lastSuccess, &m.retry, &m.lastGood} {
+	for _, t := range []*int64{&m.phase.at, &m.phase.until, &m.lastSuccess} {
 		*t = back(*t, d)
 	}
-	for _, times := range [][]int64{m.streak, m.probes} {
+	if m.trouble != &noTrouble {
+		m.trouble.rewind(d)
+	}
+}
+
+func (t *trouble) rewind(d int64) {
+	t.retry, t.lastGood = back(t.retry, d), back(t.lastGood, d)
+	for _, times := range [][]int64{t.streak, t.probes} {
 		for i := range times {
 			times[i] = back(times[i], d)
 		}
 	}
-	for i := range m.spans {
-		s := &m.spans[i]
+	for i := range t.spans {
+		s := &t.spans[i]
 		s.at, s.until, s.opened = back(s.at, d), back(s.until, d), back(s.opened, d)
 	}
 }

@@ -26,11 +26,11 @@ type Permit struct {
 
 // State of the breaker of k, for those who want to make a call. It does not allocate, and writes nothing.
 func (r *Registry) State(k Key, now time.Time) semconv.BreakerState {
-	s := r.shard(hashOf(k))
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if e := s.entries[k]; e != nil {
-		return stateNames[e.asked(nanos(now)).state]
+	s, t := r.shards.of(k), nanos(now)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.entries[k]; e != nil && !e.isClosed(t) {
+		return stateNames[e.asked(t).state]
 	}
 	return semconv.BreakerClosed
 }
@@ -58,21 +58,14 @@ func (m *machine) asked(t int64) span {
 //
 // The state itself does not depend on permits: outcomes of calls that nobody asked for are judged like others.
 func (r *Registry) Allow(k Key, now time.Time) Permit {
-	s, t := r.shard(hashOf(k)), nanos(now)
-	s.mu.RLock()
+	s, t := r.shards.of(k), nanos(now)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	e := s.entries[k]
-	if e == nil {
-		s.mu.RUnlock()
+	if e == nil || e.isClosed(t) {
 		return Permit{Allowed: true, State: semconv.BreakerClosed}
 	}
 	in := e.asked(t)
-	s.mu.RUnlock()
-	if in.state != halfOpen {
-		return in.permit(t)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	in = e.asked(t) // it may be another now
 	p := in.permit(t)
 	if in.state == halfOpen {
 		e.permitProbe(&p, t, &r.geometry)
@@ -90,6 +83,7 @@ func (s span) permit(t int64) Permit {
 }
 
 func (m *machine) permitProbe(p *Permit, t int64, g *geometry) {
+	m.troubled()
 	m.probes = slices.DeleteFunc(m.probes, func(at int64) bool {
 		return at <= t-m.policy.openFor || at > t+g.tolerance // lost, or of a clock that was set back
 	})
@@ -105,7 +99,7 @@ func (r *Registry) Release(k Key, p Permit) {
 	if p.generation == 0 {
 		return
 	}
-	s := r.shard(hashOf(k))
+	s := r.shards.of(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.entries[k]

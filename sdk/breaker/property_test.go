@@ -148,7 +148,7 @@ func TestTransitionsAreLawful(t *testing.T) {
 	})
 }
 
-func entryOf(r *Registry, k Key) *entry { return r.shard(hashOf(k)).entries[k] }
+func entryOf(r *Registry, k Key) *entry { return r.shards.of(k).entries[k] }
 
 // Asking changes nothing.
 func TestAskingOnlyReads(t *testing.T) {

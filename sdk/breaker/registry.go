@@ -5,6 +5,7 @@ package breaker
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
 	"strings"
 	"sync"
@@ -21,19 +22,22 @@ func compareKeys(a, b Key) int {
 	return cmp.Or(cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Provider, b.Provider))
 }
 
-// hashOf is FNV-1a over both names, kept apart, and mixed once more, as it differs little between similar names. It
-// is the same in every process.
-func hashOf(k Key) uint64 {
-	const prime = 1099511628211
-	h := uint64(14695981039346656037)
-	for i := range len(k.Operation) {
-		h = (h ^ uint64(k.Operation[i])) * prime
+// hashOf is a hash of both names, kept apart. It is the same in every process: the jitter is, and a full registry takes
+// back all that it exported.
+func hashOf(k Key) uint64 { return mix(hashOn(hashOn(0, k.Operation), k.Provider)) }
+
+// hashOn takes eight bytes at once, as every call needs it.
+func hashOn(h uint64, s string) uint64 {
+	const odd = 0x9e3779b97f4a7c15
+	h = (h ^ uint64(len(s))) * odd
+	for ; len(s) >= 8; s = s[8:] {
+		h = (h ^ h>>32 ^ binary.LittleEndian.Uint64([]byte(s))) * odd
 	}
-	h = (h ^ 0xff) * prime // no byte of UTF-8
-	for i := range len(k.Provider) {
-		h = (h ^ uint64(k.Provider[i])) * prime
+	var rest uint64
+	for i := range len(s) {
+		rest = rest<<8 | uint64(s[i])
 	}
-	return mix(h)
+	return (h ^ h>>32 ^ rest) * odd
 }
 
 // mix is the end of splitmix64: every bit of x makes a difference to every bit of the result.
@@ -51,7 +55,7 @@ type Registry struct {
 	// overrides are the policies of settings.Overrides.
 	overrides []*policy
 	// shards share the keys by their hash, and MaxKeys, so that those who ask do not wait for each other.
-	shards []shard
+	shards sharding
 }
 
 // Few keys live in one shard: only it forgets exactly the breaker that was unused for longest of all.
@@ -60,9 +64,12 @@ const (
 	manyKeys = 64 * shards
 )
 
+// sharding is one shard, or as many as the constant says.
+type sharding []shard
+
 // shard is the breakers of some of the keys.
 type shard struct {
-	mu      sync.RWMutex
+	mu      sync.Mutex // an RWMutex takes longer, and those who only ask would write to it, too
 	entries map[Key]*entry
 	// recent is the ring of the entries that may be evicted: next is the one used last, prev the one unused for longest.
 	recent *entry
@@ -92,7 +99,7 @@ func New(s Settings) *Registry {
 	if s.MaxKeys >= manyKeys {
 		n = shards
 	}
-	r.shards = make([]shard, n)
+	r.shards = make(sharding, n)
 	for i := range r.shards {
 		sh := &r.shards[i]
 		sh.max = s.MaxKeys / n
@@ -104,14 +111,18 @@ func New(s Settings) *Registry {
 	return r
 }
 
+// of is the shard of k.
+func (all sharding) of(k Key) *shard {
+	if len(all) == 1 {
+		return &all[0]
+	}
+	return &all[hashOf(k)%shards]
+}
+
 func (s *shard) reset() {
 	s.entries, s.pinned = map[Key]*entry{}, 0
 	s.recent = &entry{}
 	s.recent.prev, s.recent.next = s.recent, s.recent
-}
-
-func (r *Registry) shard(hash uint64) *shard {
-	return &r.shards[hash%uint64(len(r.shards))]
 }
 
 func (r *Registry) policyOf(k Key) *policy {
@@ -127,23 +138,21 @@ func (r *Registry) policyOf(k Key) *policy {
 // an open breaker became half-open is nobody's doing and never the answer. Each call is to be told once. A time
 // more than [Settings.ClockTolerance] after now counts as that much after now.
 func (r *Registry) Record(k Key, o Outcome, now time.Time) (Transition, bool) {
-	h := hashOf(k)
-	s := r.shard(h)
-	e := o.ended(now)
+	s, e := r.shards.of(k), o.ended(now)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	to := s.touch(k, h, r)
+	to := s.touch(k, r)
 	if to == nil {
 		return Transition{}, false
 	}
-	return to.record(e, &r.geometry, &s.tally)
+	return to.record(&e, &r.geometry, &s.tally)
 }
 
 // touch returns the breaker of k as the most recently used, making it and room for it; nil when the room is taken
 // by keys that are forced.
-func (s *shard) touch(k Key, hash uint64, r *Registry) *entry {
+func (s *shard) touch(k Key, r *Registry) *entry {
 	if e := s.entries[k]; e != nil {
-		if e.next != nil {
+		if e.next != nil && e != s.recent.next {
 			s.unlink(e)
 			s.link(e)
 		}
@@ -160,7 +169,7 @@ func (s *shard) touch(k Key, hash uint64, r *Registry) *entry {
 	}
 	// The names may be parts of something big.
 	k = Key{strings.Clone(k.Operation), strings.Clone(k.Provider)}
-	e := &entry{key: k, machine: newMachine(r.policyOf(k), &r.geometry, hash)}
+	e := &entry{key: k, machine: newMachine(r.policyOf(k), &r.geometry, hashOf(k))}
 	s.entries[k] = e
 	s.link(e)
 	return e
@@ -207,14 +216,14 @@ func (r *Registry) Stats() Stats {
 	var out Stats
 	for i := range r.shards {
 		s := &r.shards[i]
-		s.mu.RLock()
+		s.mu.Lock()
 		out.Keys += len(s.entries)
 		out.Forced += s.pinned
 		out.Evicted += s.tally.evicted
 		out.Late += s.tally.late
 		out.Stale += s.tally.stale
 		out.Ahead += s.tally.ahead
-		s.mu.RUnlock()
+		s.mu.Unlock()
 	}
 	return out
 }

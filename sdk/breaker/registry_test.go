@@ -52,10 +52,31 @@ func TestManyKeysAreBoundedToo(t *testing.T) {
 
 func TestNoKeyIsAnother(t *testing.T) {
 	seen := map[uint64]Key{}
-	for _, k := range []Key{{}, {"a", ""}, {"", "a"}, {"a", "b"}, {"ab", ""}, {"", "ab"}, {"b", "a"}, {"a/", "b"}, {"a", "/b"}} {
+	for _, k := range []Key{
+		{}, {"a", ""}, {"", "a"}, {"a", "b"}, {"ab", ""}, {"", "ab"}, {"b", "a"}, {"a/", "b"}, {"a", "/b"},
+		{"a\x00", "b"}, {"a", "\x00b"}, {"a", "b\x00"},
+		{"12345678", ""}, {"1234567", "8"}, {"", "12345678"}, {"123456789", ""}, {"12345678", "9"}, {"12345678\x00", ""},
+		{"1234567812345678", ""}, {"12345678", "12345678"}, {"8765432112345678", ""}, {"1234567887654321", ""},
+	} {
 		assert.NotContains(t, seen, hashOf(k), k)
 		seen[hashOf(k)] = k
 	}
+}
+
+// The jitter comes from it, and the shard that a restored key goes to.
+func TestHashIsTheSameEverywhere(t *testing.T) {
+	assert.Equal(t, uint64(0xb9fcc3e50700c1d9), hashOf(Key{"chat", "provider"}))
+	assert.Equal(t, uint64(0xabb23742d607cae7), hashOf(Key{"embeddings", "provider-of-more-than-16-bytes"}))
+}
+
+func TestAFullRegistryIsRestoredWhole(t *testing.T) {
+	r, s := New(Settings{MaxKeys: 2000}), New(Settings{MaxKeys: 2000})
+	for i := range 10_000 {
+		r.Record(provider(strconv.Itoa(i)), call(1, true), later)
+	}
+	require.NoError(t, s.Restore(r.Export()))
+	assert.Equal(t, r.List(later), s.List(later))
+	assert.Equal(t, r.Export(), s.Export())
 }
 
 func TestOverrides(t *testing.T) {

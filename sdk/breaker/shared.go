@@ -243,10 +243,9 @@ func (r *Registry) Apply(sums []Shared, now time.Time) []Change {
 	t := nanos(now)
 	for i := range sums {
 		sum := &sums[i]
-		h := hashOf(sum.Key)
-		s := r.shard(h)
+		s := r.shards.of(sum.Key)
 		s.mu.Lock()
-		if e := s.touch(sum.Key, h, r); e != nil {
+		if e := s.touch(sum.Key, r); e != nil {
 			out = e.apply(sum, t, &r.geometry, r.settings.Source, out)
 		}
 		s.mu.Unlock()

@@ -32,9 +32,9 @@ type Snapshot struct {
 // StateAt is the breaker of k as it was at t, as far as its last changes are remembered. A key without outcomes is
 // closed. Asking changes nothing.
 func (r *Registry) StateAt(k Key, t time.Time) Snapshot {
-	s := r.shard(hashOf(k))
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	s := r.shards.of(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if e := s.entries[k]; e != nil {
 		return e.snapshot(nanos(t), &r.geometry)
 	}
@@ -47,11 +47,11 @@ func (r *Registry) List(now time.Time) []Snapshot {
 	out := make([]Snapshot, 0, r.Len())
 	for i := range r.shards {
 		s := &r.shards[i]
-		s.mu.RLock()
+		s.mu.Lock()
 		for _, e := range s.entries {
 			out = append(out, e.snapshot(t, &r.geometry))
 		}
-		s.mu.RUnlock()
+		s.mu.Unlock()
 	}
 	slices.SortFunc(out, func(a, b Snapshot) int { return compareKeys(a.Key, b.Key) })
 	return out

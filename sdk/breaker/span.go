@@ -119,6 +119,12 @@ func (m *machine) shown() int64 {
 	return m.spans[len(m.spans)-1].at
 }
 
+// isClosed tells quickly what seen tells, too, of a healthy breaker: that it is closed at t.
+func (m *machine) isClosed(t int64) bool {
+	n := len(m.spans)
+	return n == 0 || m.spans[n-1].state == closed && m.spans[n-1].at <= t
+}
+
 // seen is the state at t. An outcome that is told later may still change the answer.
 func (m *machine) seen(t int64) span {
 	s := m.spanAt(t)
