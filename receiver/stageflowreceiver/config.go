@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/stanza/fileconsumer"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/configoptional"
@@ -21,11 +22,29 @@ type Config struct {
 	Protocols otlpreceiver.Protocols `mapstructure:"protocols"`
 	// Events is the HTTP server for POST /v1/events (default endpoint localhost:4319). Off unless named.
 	Events configoptional.Optional[confighttp.ServerConfig] `mapstructure:"events"`
+	// Files says from which files events are read, one a line, with the keys of the filelog receiver. Off unless named.
+	// Defaults that differ from there: start_at beginning, compression auto, on_truncate read_whole_file,
+	// max_log_size_behavior truncate; a line that does not end yet waits for its end.
+	Files configoptional.Optional[fileconsumer.Config] `mapstructure:"files"`
+	// Redact says what must not leave the receiver: it is taken out of events before anything else looks at them.
+	Redact RedactConfig `mapstructure:"redact"`
 	// Runs says when a run is over.
 	Runs RunsConfig `mapstructure:"runs"`
-	// Storage is a storage extension (file_storage is one) that keeps the runs in flight over a crash or a restart of
-	// the collector. Without it they are kept in memory only.
+	// Storage is a storage extension (file_storage is one) that keeps the runs in flight, and how far files have been
+	// read, over a crash or a restart of the collector. Without it they are kept in memory only.
 	Storage *component.ID `mapstructure:"storage"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// RedactConfig says what must not leave the receiver.
+type RedactConfig struct {
+	// Keys name fields of events, whose values are replaced whole: a name, or names with a dot between them, compared
+	// from the end of the field's path in any case of letters. * and ? stand for text without a dot.
+	Keys []string `mapstructure:"keys"`
+	// Patterns are regular expressions; what they match in texts, numbers and names of fields is replaced.
+	Patterns []string `mapstructure:"patterns"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -56,6 +75,7 @@ func createDefaultConfig() component.Config {
 	return &Config{
 		Protocols: newOTLPFactory().CreateDefaultConfig().(*otlpreceiver.Config).Protocols,
 		Events:    configoptional.Default(events),
+		Files:     configoptional.Default(newFilesConfig()),
 		Runs: RunsConfig{
 			Settle:       time.Second,
 			FlushAfter:   time.Minute,
@@ -69,10 +89,14 @@ func createDefaultConfig() component.Config {
 // Validate reports everything that is wrong with the configuration at once.
 func (cfg *Config) Validate() error {
 	var errs error
-	if !cfg.hasOTLP() && !cfg.Events.HasValue() {
-		errs = errors.Join(errs, errors.New("nothing to receive from: set at least one of protocols::grpc, protocols::http, events"))
+	if !cfg.hasOTLP() && !cfg.Events.HasValue() && !cfg.Files.HasValue() {
+		errs = errors.Join(errs, errors.New("nothing to receive from: set at least one of protocols::grpc, protocols::http, events, files"))
 	}
-	return errors.Join(errs, cfg.Runs.validate())
+	if cfg.Files.HasValue() {
+		errs = errors.Join(errs, validateFiles(cfg.Files.Get()))
+	}
+	_, err := newRedactor(cfg.Redact)
+	return errors.Join(errs, err, cfg.Runs.validate())
 }
 
 func (cfg *Config) hasOTLP() bool {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/stanza/operator/helper"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/confmap"
@@ -38,6 +39,15 @@ func TestConfig(t *testing.T) {
 	assert.Equal(t, "localhost:4319", cfg.Events.Get().NetAddr.Endpoint)
 	assert.Equal(t, RunsConfig{Settle: time.Second, FlushAfter: time.Minute, IdleTimeout: 5 * time.Minute, AbandonAfter: 15 * time.Minute, MaxActive: 100_000}, cfg.Runs)
 	assert.Nil(t, cfg.Storage)
+	assert.False(t, cfg.Files.HasValue())
+	assert.Zero(t, cfg.Redact)
+
+	cfg, err = load(t, "stageflow/files")
+	require.NoError(t, err)
+	files := cfg.Files.Get()
+	assert.Equal(t, []string{"events.jsonl"}, files.Include)
+	assert.Equal(t, []any{"beginning", "auto", "read_whole_file", "truncate", time.Duration(0), 200 * time.Millisecond, helper.ByteSize(1 << 20)},
+		[]any{files.StartAt, files.Compression, files.OnTruncate, files.MaxLogSizeBehavior, files.FlushPeriod, files.PollInterval, files.MaxLogSize})
 
 	cfg, err = load(t, "stageflow/all")
 	require.NoError(t, err)
@@ -47,16 +57,44 @@ func TestConfig(t *testing.T) {
 	assert.EqualValues(t, 1048576, cfg.Events.Get().MaxRequestBodySize)
 	assert.Equal(t, RunsConfig{Settle: 2 * time.Second, FlushAfter: 30 * time.Second, IdleTimeout: time.Minute, AbandonAfter: 10 * time.Minute, MaxActive: 500}, cfg.Runs)
 	assert.Equal(t, "file_storage/runs", cfg.Storage.String())
+	files = cfg.Files.Get()
+	assert.Equal(t, []any{[]string{"/var/log/stageflow/*.jsonl*"}, []string{"/var/log/stageflow/old.jsonl"}, "end", time.Second, helper.ByteSize(2 << 20)},
+		[]any{files.Include, files.Exclude, files.StartAt, files.PollInterval, files.MaxLogSize})
+	assert.Equal(t, RedactConfig{Keys: []string{"transcript", "*.prompt", "user_?d"}, Patterns: []string{"sk-[A-Za-z0-9]{8,}"}}, cfg.Redact)
 }
 
 func TestWrongConfigTellsAllItsProblems(t *testing.T) {
 	for id, wants := range map[string][]string{
-		"stageflow/nothing": {"set at least one of protocols::grpc, protocols::http, events"},
+		"stageflow/nothing": {"set at least one of protocols::grpc, protocols::http, events, files"},
 		"stageflow/nonsense": {
 			"runs::settle is 0s: it must be above 0",
 			"runs::flush_after is -1s: it must be above 0",
 			"runs::abandon_after is 1m0s: it must not be below runs::idle_timeout, which is 20m0s",
 			"runs::max_active is -1: it must be above 0",
+		},
+		"stageflow/files_that_are_none": {"files: 'include' must be specified"},
+		"stageflow/files_nonsense": {
+			"files::multiline: it must be left out, for an event is one line",
+			"files::header: it must be left out",
+			"files::encoding: it must be utf-8",
+			"files::max_log_size_behavior: it must be truncate",
+			"files::delete_after_read: it must be false",
+			"files::include_file_*: they must be false",
+			"files::poll_interval: it must be above 0",
+			`files::compression is "zip": it must be auto, gzip or empty`,
+			"files: include: parse glob",
+		},
+		"stageflow/files_start_nonsense": {"files: invalid start_at location 'middle'"},
+		"stageflow/redact_nonsense": {
+			`redact::keys has "*": it names action_id, approved, `,
+			`redact::keys has "data.*_run_id": it names child_run_id, parent_run_id, pipeline_run_id, by which events are put together; name the others one by one`,
+			`redact::keys has "data": it names data,`,
+			`redact::keys has "STAGE_DETAILS.stage": it names stage,`,
+			`redact::keys has "a..b": write the name of a field`,
+			`redact::keys has "[": syntax error in pattern`,
+			`redact::keys has "": write the name of a field`,
+			"redact::patterns has \"(\": error parsing regexp: missing closing ): `(`",
+			`redact::patterns has "x*": it matches where there is nothing`,
 		},
 		"stageflow/unknown": {"run"},
 	} {
@@ -72,6 +110,7 @@ func TestSchemaMatchesTheConfig(t *testing.T) {
 	schema, err := confmaptest.LoadConf("config.schema.yaml")
 	require.NoError(t, err)
 	assertProperties(t, schema, "properties", reflect.TypeFor[Config]())
+	assertProperties(t, schema, "$defs::redact_config::properties", reflect.TypeFor[RedactConfig]())
 	assertProperties(t, schema, "$defs::runs_config::properties", reflect.TypeFor[RunsConfig]())
 
 	defaults := confmap.New()

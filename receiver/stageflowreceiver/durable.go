@@ -24,15 +24,18 @@ import (
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
-// storageName tells the journal from other things that a component may store.
-const storageName = "journal"
+// What tells the journal from the other thing that the receiver stores.
+const (
+	journalName = "journal"
+	offsetsName = "files"
+)
 
 // openJournal opens the journal in the storage extension of the configuration; nil when it names none.
 func openJournal(ctx context.Context, host component.Host, cfg *Config, id component.ID) (*journal.Journal, error) {
 	if cfg.Storage == nil {
 		return nil, nil
 	}
-	client, err := storageclient.Open(ctx, host, *cfg.Storage, id, component.KindReceiver, storageName)
+	client, err := storageclient.Open(ctx, host, *cfg.Storage, id, component.KindReceiver, journalName)
 	if err != nil {
 		return nil, err
 	}
@@ -156,6 +159,7 @@ func (in *intake) replayEntry(entry *journal.Entry, from journal.Replayed, resto
 		service := serviceOf(rl)
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, lr := range sl.LogRecords().All() {
+				in.redactor.redact(lr) // the configuration may say more than it did then
 				e, _, ok := event.Open(lr)
 				if !ok {
 					continue

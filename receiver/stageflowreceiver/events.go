@@ -46,7 +46,7 @@ type eventsServer struct {
 	obs       *receiverhelper.ObsReport
 	telemetry *metadata.TelemetryBuilder
 	set       receiver.Settings
-	decoders  sync.Pool
+	decoders  *sync.Pool
 
 	server *http.Server
 	done   sync.WaitGroup
@@ -55,9 +55,12 @@ type eventsServer struct {
 func newEventsServer(cfg *confighttp.ServerConfig, in *intake, obs *receiverhelper.ObsReport, telemetry *metadata.TelemetryBuilder, set receiver.Settings) *eventsServer {
 	return &eventsServer{
 		cfg: cfg, intake: in, obs: obs, telemetry: telemetry, set: set,
-		decoders: sync.Pool{New: func() any { return &event.Decoder{} }},
+		decoders: newDecoders(),
 	}
 }
+
+// newDecoders holds what reads events; each has memory that it uses again.
+func newDecoders() *sync.Pool { return &sync.Pool{New: func() any { return &event.Decoder{} }} }
 
 func (s *eventsServer) start(ctx context.Context, host component.Host) error {
 	mux := http.NewServeMux()
@@ -139,9 +142,9 @@ func (s *eventsServer) post(w http.ResponseWriter, req *http.Request) {
 	err = s.intake.take(ctx, records)
 	s.obs.EndLogsOp(ctx, "json", accepted, err)
 	if err != nil {
-		code := httpStatus(err)
-		if code != http.StatusInternalServerError {
-			w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
+		code, wait := httpAnswer(err)
+		if wait != "" {
+			w.Header().Set("Retry-After", wait)
 		}
 		respond(w, code, answer{Error: err.Error()})
 		return
@@ -149,7 +152,7 @@ func (s *eventsServer) post(w http.ResponseWriter, req *http.Request) {
 	respond(w, http.StatusOK, result)
 }
 
-// decode reads the body into records, one resource for each service that events name.
+// decode reads the body into records.
 func (s *eventsServer) decode(ctx context.Context, body []byte, lines bool, from event.Request) (plog.Logs, []event.Rejection) {
 	decoder := s.decoders.Get().(*event.Decoder)
 	defer s.decoders.Put(decoder)
@@ -163,11 +166,16 @@ func (s *eventsServer) decode(ctx context.Context, body []byte, lines bool, from
 		s.telemetry.ReceiverStageflowRejectedEvents.Add(ctx, int64(len(rejected)))
 	}
 
+	return byService(read), rejected
+}
+
+// byService puts records under one resource for each service that their events name.
+func byService(read plog.LogRecordSlice) plog.Logs {
 	ld := plog.NewLogs()
-	byService := map[string]plog.LogRecordSlice{}
+	services := map[string]plog.LogRecordSlice{}
 	for _, lr := range read.All() {
 		service := event.ServiceOf(lr)
-		records, ok := byService[service]
+		records, ok := services[service]
 		if !ok {
 			rl := ld.ResourceLogs().AppendEmpty()
 			if service != "" {
@@ -176,11 +184,11 @@ func (s *eventsServer) decode(ctx context.Context, body []byte, lines bool, from
 			sl := rl.ScopeLogs().AppendEmpty()
 			sl.Scope().SetName(semconv.ScopeName)
 			records = sl.LogRecords()
-			byService[service] = records
+			services[service] = records
 		}
 		lr.MoveTo(records.AppendEmpty())
 	}
-	return ld, rejected
+	return ld
 }
 
 func respond(w http.ResponseWriter, code int, body answer) {

@@ -21,7 +21,8 @@ import (
 )
 
 // intake is the way of a batch of log records, from whatever input: events are understood, everything else passes.
-// First all records of the batch are read, then it is put into the journal, then it is passed on.
+// First all records of the batch are read, without what is to be redacted, then it is put into the journal, then it is
+// passed on.
 type intake struct {
 	// next is nil without a logs pipeline, assemble is false without a traces or metrics pipeline.
 	next      consumer.Logs
@@ -30,7 +31,9 @@ type intake struct {
 	// journal is nil without a storage.
 	journal *journal.Journal
 	// metrics is nil without a metrics pipeline.
-	metrics   *runmetrics.T
+	metrics *runmetrics.T
+	// redactor is nil when nothing is to be redacted.
+	redactor  *redactor
 	seen      *seen
 	joins     *joins
 	now       func() time.Time
@@ -79,6 +82,9 @@ func (in *intake) take(ctx context.Context, ld plog.Logs) error {
 	}
 	in.assembler.Add(b.facts, room, now, at)
 	b.measure()
+	if b.redacted > 0 {
+		b.telemetry.ReceiverStageflowRedactedValues.Add(b.ctx, int64(b.redacted))
+	}
 	taken = true
 	return nil
 }
@@ -96,6 +102,8 @@ type batch struct {
 	measuredOf []string
 	// telling is how many of the events tell something of a run.
 	telling int
+	// redacted counts the values that were redacted.
+	redacted int
 	// underWay is set when another batch has some of the events and it is not yet known whether they are taken.
 	underWay bool
 }
@@ -135,6 +143,7 @@ func serviceOf(rl plog.ResourceLogs) string {
 
 // open understands one record if it is an event; it returns false for an event that was here before.
 func (b *batch) open(lr plog.LogRecord, service string) bool {
+	b.redacted += b.redactor.redact(lr)
 	e, repairs, ok := event.Open(lr)
 	if !ok {
 		return true

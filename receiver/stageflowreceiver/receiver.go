@@ -39,6 +39,7 @@ type core struct {
 	collector *collector
 	otlp      component.Component
 	events    *eventsServer
+	files     *filesInput
 }
 
 func newCore(cfg *Config, set receiver.Settings) (*core, error) {
@@ -62,9 +63,13 @@ func (c *core) Start(ctx context.Context, host component.Host) error {
 		AbandonAfter: c.cfg.Runs.AbandonAfter, MaxActive: c.cfg.Runs.MaxActive,
 		Journal: c.journal,
 	})
+	redactor, err := newRedactor(c.cfg.Redact)
+	if err != nil {
+		return err
+	}
 	c.intake = &intake{
 		next: c.logs, assemble: c.assembles(), assembler: assembler, journal: c.journal,
-		seen: newSeen(seenPerGeneration), joins: newJoins(), now: c.now, telemetry: c.telemetry, logger: c.set.Logger,
+		redactor: redactor, seen: newSeen(seenPerGeneration), joins: newJoins(), now: c.now, telemetry: c.telemetry, logger: c.set.Logger,
 	}
 	if err := c.intake.replay(ctx); err != nil {
 		return err
@@ -109,7 +114,17 @@ func (c *core) Start(ctx context.Context, host component.Host) error {
 			return err
 		}
 		c.events = newEventsServer(c.cfg.Events.Get(), c.intake, obs, c.telemetry, c.set)
-		return c.events.start(ctx, host)
+		if err := c.events.start(ctx, host); err != nil {
+			return err
+		}
+	}
+	if c.cfg.Files.HasValue() {
+		obs, err := c.obsReport("file")
+		if err != nil {
+			return err
+		}
+		c.files = newFilesInput(*c.cfg.Files.Get(), c.intake, obs, c.telemetry, c.set, c.now)
+		return c.files.start(ctx, host, c.cfg.Storage)
 	}
 	return nil
 }
@@ -117,6 +132,9 @@ func (c *core) Start(ctx context.Context, host component.Host) error {
 // Shutdown closes the inputs first, then hands on the runs that have ended.
 func (c *core) Shutdown(ctx context.Context) error {
 	var errs error
+	if c.files != nil {
+		errs = errors.Join(errs, c.files.shutdown(ctx))
+	}
 	if c.events != nil {
 		errs = errors.Join(errs, c.events.shutdown(ctx))
 	}
@@ -162,6 +180,6 @@ func (c *core) observe(assembler *assembly.Assembler) error {
 
 func (c *core) obsReport(transport string) (*receiverhelper.ObsReport, error) {
 	return receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
-		ReceiverID: c.set.ID, Transport: transport, LongLivedCtx: transport == "settled" || transport == "collected", ReceiverCreateSettings: c.set,
+		ReceiverID: c.set.ID, Transport: transport, LongLivedCtx: transport != "http", ReceiverCreateSettings: c.set,
 	})
 }

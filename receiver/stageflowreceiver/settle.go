@@ -116,12 +116,7 @@ func (s *settler) repeat(ctx context.Context, last bool, problem string, try fun
 			return false
 		}
 		s.logger.Warn(problem+", trying again", zap.Duration("in", backoff), zap.Error(err))
-		timer := time.NewTimer(backoff)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-		}
+		pause(ctx, backoff)
 	}
 }
 

@@ -35,6 +35,7 @@ import (
 // the configuration is changed to have one: requests go straight to the handler.
 type testReceiver struct {
 	*core
+	statusRecorder
 	clock       time.Time
 	tracesSink  *consumertest.TracesSink
 	logsSink    *consumertest.LogsSink

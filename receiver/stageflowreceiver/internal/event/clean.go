@@ -51,14 +51,14 @@ func (c *converter) cleanValue(v pcommon.Value, depth int) {
 		c.repairs++
 		v.SetStr(base64.StdEncoding.EncodeToString(v.Bytes().AsRaw()))
 	case pcommon.ValueTypeMap:
-		if depth > maxDepth {
+		if depth > MaxDepth {
 			c.repairs++
 			v.SetStr(c.cleanText(v.AsString()))
 			return
 		}
 		c.cleanMap(v.Map(), depth+1)
 	case pcommon.ValueTypeSlice:
-		if depth > maxDepth {
+		if depth > MaxDepth {
 			c.repairs++
 			v.SetStr(c.cleanText(v.AsString()))
 			return

@@ -24,6 +24,7 @@ var (
 	ErrTooLarge  = fmt.Errorf("the event is longer than %d bytes", MaxSize)
 	errNotObject = errors.New("an event is a JSON object")
 	errNoType    = errors.New(`an event has a string "type" (or "event_type")`)
+	errNotJSON   = errors.New("not JSON")
 )
 
 // Rejection is one line, or one element of an array, that is not an event.
@@ -31,6 +32,15 @@ type Rejection struct {
 	// Line counts from 1; for an array it is the element's number.
 	Line int
 	Err  error
+}
+
+// Reason is what is wrong with the line without any of its text, which Err may quote: a log must not show what was to be
+// redacted.
+func (r Rejection) Reason() string {
+	if errors.Is(r.Err, errNotJSON) {
+		return errNotJSON.Error()
+	}
+	return r.Err.Error()
 }
 
 // Request names a request among its copies: a sender that resends it gives it the same number again. Both parts are
@@ -77,7 +87,7 @@ func (d *Decoder) Decode(body []byte, lines bool, dst plog.LogRecordSlice) (reje
 		}
 		v, err := d.parse(line)
 		if err != nil {
-			rejected = append(rejected, Rejection{n, fmt.Errorf("not JSON: %w", err)})
+			rejected = append(rejected, Rejection{n, fmt.Errorf("%w: %w", errNotJSON, err)})
 			continue
 		}
 		rejected = d.one(rejected, v, n, len(line), dst)
@@ -116,9 +126,9 @@ func (d *Decoder) number(lr plog.LogRecord, line int) {
 		return
 	}
 	if sink, found := attrs.GetOrPutEmpty(semconv.EventSinkIDKey); !found {
-		sink.SetStr(d.From.SinkID)
+		sink.SetStr(d.conv.cleanText(d.From.SinkID)) // a header may hold any bytes
 	}
-	attrs.PutStr(semconv.EventBatchKey, d.From.BatchSeq+"/"+strconv.Itoa(line))
+	attrs.PutStr(semconv.EventBatchKey, d.conv.cleanText(d.From.BatchSeq)+"/"+strconv.Itoa(line))
 }
 
 // parse tries the bytes as they are and, because most are fine, repairs only what does not parse, or parses to

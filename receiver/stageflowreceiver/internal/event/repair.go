@@ -10,8 +10,8 @@ import (
 )
 
 // parseDepth is how deep the JSON may nest that goes to the parser, which gives up at 300. It is more than
-// maxDepth, so that the converter alone decides what is kept nested.
-const parseDepth = 8 * maxDepth
+// MaxDepth, so that the converter alone decides what is kept nested.
+const parseDepth = 8 * MaxDepth
 
 // repair rewrites JSON as Python's json.dumps writes it into JSON that a parser takes: the bare words NaN,
 // Infinity and -Infinity become strings, lone surrogates become \ufffd, and what is nested deeper than

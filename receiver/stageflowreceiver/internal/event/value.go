@@ -14,9 +14,10 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// maxDepth is how deep data may nest. Protobuf readers in other languages stop at 100 nested messages by default,
-// a level of attributes takes three, and a record that one of them refuses takes its whole batch along.
-const maxDepth = 30
+// MaxDepth is how deep data may nest; what lies deeper becomes text. Protobuf readers in other languages stop at 100
+// nested messages by default, a level of attributes takes three, and a record that one of them refuses takes its whole
+// batch along.
+const MaxDepth = 30
 
 // manyKeys is the size from which an object is collected in a Go map first: pcommon.Map looks for a key one by
 // one, so writing n keys into it costs n² steps, which a hostile sender could use.
@@ -70,12 +71,12 @@ func (c *converter) object(obj *fastjson.Object, dst pcommon.Map, depth int) {
 func (c *converter) value(v *fastjson.Value, dst pcommon.Value, depth int) {
 	switch v.Type() {
 	case fastjson.TypeObject:
-		if depth < maxDepth {
+		if depth < MaxDepth {
 			c.object(v.GetObject(), dst.SetEmptyMap(), depth)
 			return
 		}
 	case fastjson.TypeArray:
-		if depth < maxDepth {
+		if depth < MaxDepth {
 			items := v.GetArray()
 			s := dst.SetEmptySlice()
 			s.EnsureCapacity(len(items))
@@ -103,7 +104,7 @@ func (c *converter) raw(v *fastjson.Value, depth int) any {
 	case fastjson.TypeNull:
 		return nil
 	}
-	if depth >= maxDepth {
+	if depth >= MaxDepth {
 		c.repairs++
 		return c.text(v.MarshalTo(nil))
 	}

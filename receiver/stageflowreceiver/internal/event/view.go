@@ -27,13 +27,19 @@ type Event struct {
 	around semconv.Fields
 }
 
+// Is tells whether a log record is a stageflow event.
+func Is(lr plog.LogRecord) bool {
+	if !strings.HasPrefix(lr.EventName(), semconv.EventNamePrefix) {
+		return false
+	}
+	v, found := lr.Attributes().Get(semconv.EventTypeKey)
+	return found && v.Type() == pcommon.ValueTypeStr
+}
+
 // Open views a log record as an event; ok is false when the record is no stageflow event. Records that came over
 // OTLP are brought into the same form as decoded lines first: the same repairs (counted), the name by the type.
 func Open(lr plog.LogRecord) (e Event, repairs int, ok bool) {
-	if !strings.HasPrefix(lr.EventName(), semconv.EventNamePrefix) {
-		return Event{}, 0, false
-	}
-	if v, found := lr.Attributes().Get(semconv.EventTypeKey); !found || v.Type() != pcommon.ValueTypeStr {
+	if !Is(lr) {
 		return Event{}, 0, false
 	}
 	repairs = clean(lr.Attributes())

@@ -31,6 +31,7 @@ type TelemetryBuilder struct {
 	ReceiverStageflowDuplicateEvents metric.Int64Counter
 	ReceiverStageflowJournalSize     metric.Int64ObservableGauge
 	ReceiverStageflowLostFacts       metric.Int64ObservableCounter
+	ReceiverStageflowRedactedValues  metric.Int64Counter
 	ReceiverStageflowRejectedEvents  metric.Int64Counter
 	ReceiverStageflowRepairedValues  metric.Int64Counter
 	ReceiverStageflowRunsActive      metric.Int64ObservableGauge
@@ -140,9 +141,15 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{fact}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ReceiverStageflowRedactedValues, err = builder.meter.Int64Counter(
+		"otelcol_receiver_stageflow_redacted_values",
+		metric.WithDescription("Number of values that were taken out of events, whole or in part, because they must not leave. [Alpha]"),
+		metric.WithUnit("{value}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverStageflowRejectedEvents, err = builder.meter.Int64Counter(
 		"otelcol_receiver_stageflow_rejected_events",
-		metric.WithDescription("Number of lines that were no events and were answered for as rejected. [Alpha]"),
+		metric.WithDescription("Number of lines that were no events; they were answered for as rejected, or left out of a file. [Alpha]"),
 		metric.WithUnit("{event}"),
 	)
 	errs = errors.Join(errs, err)

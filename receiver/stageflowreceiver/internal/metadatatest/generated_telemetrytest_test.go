@@ -33,6 +33,7 @@ func TestSetupTelemetry(t *testing.T) {
 		return nil
 	}))
 	tb.ReceiverStageflowDuplicateEvents.Add(context.Background(), 1)
+	tb.ReceiverStageflowRedactedValues.Add(context.Background(), 1)
 	tb.ReceiverStageflowRejectedEvents.Add(context.Background(), 1)
 	tb.ReceiverStageflowRepairedValues.Add(context.Background(), 1)
 	tb.ReceiverStageflowRunsSettled.Add(context.Background(), 1)
@@ -44,6 +45,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverStageflowLostFacts(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverStageflowRedactedValues(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverStageflowRejectedEvents(t, testTel,
