@@ -52,8 +52,11 @@ test-long: build ## for an hour: kill the collector 500 times, and it or Postgre
 	@./test/fuzz.sh
 
 .PHONY: bench
-bench: ## run the benchmarks
+bench: build ## run the benchmarks, and compare the collector and the breaker with others: bench/README.md
 	@go test -run '^$$' -bench . -benchmem $(UNIT)
+	@cd bench && CGO_ENABLED=0 go test -trimpath -run '^$$' -bench . ./...
+	@cd bench && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w" -o ../bin/otelcol-stock ./collector/stock
+	@cd bench && CGO_ENABLED=0 go run -trimpath ./collector
 
 .PHONY: generate
 generate: ## run the code generators
@@ -63,11 +66,13 @@ generate: ## run the code generators
 # A cache of its own: what one checkout found is told with the paths of its files, and another checkout
 # cannot see whether those are generated.
 lint: export GOLANGCI_LINT_CACHE = $(TOOLS)/lint-cache
-lint: $(GOLANGCI_LINT) ## lint both modules
+lint: $(GOLANGCI_LINT) ## lint all modules
 	@$(GOLANGCI_LINT) run ./...
 	@cd sdk && $(GOLANGCI_LINT) run --config ../.golangci.yml ./...
+	@cd bench && $(GOLANGCI_LINT) run --config ../.golangci.yml ./...
 	@go mod tidy -diff
 	@cd sdk && go mod tidy -diff
+	@cd bench && go mod tidy -diff
 
 $(GOLANGCI_LINT):
 	@mkdir -p $(TOOLS)
