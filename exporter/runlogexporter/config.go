@@ -13,8 +13,10 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
+	"github.com/stageflow/otelcol-stageflow/internal/configkeys"
 	"github.com/stageflow/otelcol-stageflow/internal/runlog/sqlitestore"
 )
 
@@ -74,6 +76,9 @@ type RetentionConfig struct {
 }
 
 var _ component.Config = (*Config)(nil)
+
+// Unmarshal tells all keys that there are not, with those that there are.
+func (c *Config) Unmarshal(conf *confmap.Conf) error { return configkeys.Unmarshal(conf, c) }
 
 // Validate reports everything that is wrong with the configuration at once.
 func (c *Config) Validate() error {

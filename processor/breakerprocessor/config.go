@@ -13,7 +13,9 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/stageflow/otelcol-stageflow/internal/configkeys"
 	"github.com/stageflow/otelcol-stageflow/sdk/breaker"
 )
 
@@ -114,6 +116,9 @@ const (
 	maxWindow  = time.Hour
 	maxOpen    = 24 * time.Hour
 )
+
+// Unmarshal tells all keys that there are not, with those that there are.
+func (c *Config) Unmarshal(conf *confmap.Conf) error { return configkeys.Unmarshal(conf, c) }
 
 // Validate tells everything that is wrong at once.
 func (c *Config) Validate() error {

@@ -11,7 +11,9 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/stageflow/otelcol-stageflow/internal/configkeys"
 	"github.com/stageflow/otelcol-stageflow/sdk/errorsummary"
 )
 
@@ -92,6 +94,9 @@ func createDefaultConfig() component.Config {
 }
 
 var codeForm = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
+
+// Unmarshal tells all keys that there are not, with those that there are.
+func (c *Config) Unmarshal(conf *confmap.Conf) error { return configkeys.Unmarshal(conf, c) }
 
 // Validate reports everything that is wrong with the configuration at once.
 func (c *Config) Validate() error {

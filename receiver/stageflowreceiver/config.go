@@ -12,7 +12,10 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/receiver/otlpreceiver"
+
+	"github.com/stageflow/otelcol-stageflow/internal/configkeys"
 )
 
 // Config is what users set.
@@ -85,6 +88,9 @@ func createDefaultConfig() component.Config {
 		},
 	}
 }
+
+// Unmarshal tells all keys that there are not, with those that there are.
+func (cfg *Config) Unmarshal(conf *confmap.Conf) error { return configkeys.Unmarshal(conf, cfg) }
 
 // Validate reports everything that is wrong with the configuration at once.
 func (cfg *Config) Validate() error {
