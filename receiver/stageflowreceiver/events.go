@@ -4,10 +4,10 @@
 package stageflowreceiver // import "github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver"
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"mime"
 	"net"
 	"net/http"
@@ -36,6 +36,9 @@ const (
 	BatchSeqHeader = "X-Stageflow-Batch-Seq"
 )
 
+// maxPooledBody bounds the memory that a large request leaves behind.
+const maxPooledBody = 1 << 20
+
 // maxRejected bounds the bad lines that an answer lists one by one; the rest are only counted.
 const maxRejected = 1000
 
@@ -47,6 +50,8 @@ type eventsServer struct {
 	telemetry *metadata.TelemetryBuilder
 	set       receiver.Settings
 	decoders  *sync.Pool
+	// bodies are buffers for requests: nothing that is decoded points into them.
+	bodies sync.Pool
 
 	server *http.Server
 	done   sync.WaitGroup
@@ -56,6 +61,7 @@ func newEventsServer(cfg *confighttp.ServerConfig, in *intake, obs *receiverhelp
 	return &eventsServer{
 		cfg: cfg, intake: in, obs: obs, telemetry: telemetry, set: set,
 		decoders: newDecoders(),
+		bodies:   sync.Pool{New: func() any { return &bytes.Buffer{} }},
 	}
 }
 
@@ -109,7 +115,15 @@ type rejectedLine struct {
 }
 
 func (s *eventsServer) post(w http.ResponseWriter, req *http.Request) {
-	body, err := io.ReadAll(req.Body)
+	buffer := s.bodies.Get().(*bytes.Buffer)
+	defer func() {
+		if buffer.Cap() <= maxPooledBody {
+			s.bodies.Put(buffer)
+		}
+	}()
+	buffer.Reset()
+	_, err := buffer.ReadFrom(req.Body)
+	body := buffer.Bytes()
 	if err != nil {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
@@ -172,23 +186,37 @@ func (s *eventsServer) decode(ctx context.Context, body []byte, lines bool, from
 // byService puts records under one resource for each service that their events name.
 func byService(read plog.LogRecordSlice) plog.Logs {
 	ld := plog.NewLogs()
-	services := map[string]plog.LogRecordSlice{}
-	for _, lr := range read.All() {
-		service := event.ServiceOf(lr)
-		records, ok := services[service]
+	services := make([]string, read.Len())
+	one := true
+	for i := range services {
+		services[i] = event.ServiceOf(read.At(i))
+		one = one && services[i] == services[0]
+	}
+	if one && len(services) > 0 {
+		read.MoveAndAppendTo(recordsOf(ld, services[0]))
+		return ld
+	}
+	known := map[string]plog.LogRecordSlice{}
+	for i, service := range services {
+		records, ok := known[service]
 		if !ok {
-			rl := ld.ResourceLogs().AppendEmpty()
-			if service != "" {
-				rl.Resource().Attributes().PutStr(semconv.ServiceNameKey, service)
-			}
-			sl := rl.ScopeLogs().AppendEmpty()
-			sl.Scope().SetName(semconv.ScopeName)
-			records = sl.LogRecords()
-			services[service] = records
+			records = recordsOf(ld, service)
+			known[service] = records
 		}
-		lr.MoveTo(records.AppendEmpty())
+		read.At(i).MoveTo(records.AppendEmpty())
 	}
 	return ld
+}
+
+// recordsOf makes the place for the records of a service, "" for those that name none.
+func recordsOf(ld plog.Logs, service string) plog.LogRecordSlice {
+	rl := ld.ResourceLogs().AppendEmpty()
+	if service != "" {
+		rl.Resource().Attributes().PutStr(semconv.ServiceNameKey, service)
+	}
+	sl := rl.ScopeLogs().AppendEmpty()
+	sl.Scope().SetName(semconv.ScopeName)
+	return sl.LogRecords()
 }
 
 func respond(w http.ResponseWriter, code int, body answer) {

@@ -120,7 +120,8 @@ type joinedEvent struct {
 
 // openAll understands the records that are events, and drops those that were here before.
 func (b *batch) openAll(ld plog.Logs) {
-	b.events = make([]joinedEvent, 0, ld.LogRecordCount())
+	n := ld.LogRecordCount()
+	b.events, b.keys, b.facts = make([]joinedEvent, 0, n), make([]event.Key, 0, n), make([]assembly.Fact, 0, n)
 	ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
 		service := serviceOf(rl)
 		dropped := false

@@ -111,6 +111,7 @@ func (d *Decoder) one(rejected []Rejection, v *fastjson.Value, line, size int, d
 		return append(rejected, Rejection{line, errNoType})
 	}
 	lr := dst.AppendEmpty()
+	d.conv.texts.begin(size)
 	d.conv.record(obj, lr)
 	d.number(lr, line)
 	return rejected
@@ -169,7 +170,10 @@ func (c *converter) record(obj *fastjson.Object, lr plog.LogRecord) {
 	typed := obj.Get("type") != nil
 	var envelope []member
 	obj.Visit(func(rawKey []byte, v *fastjson.Value) {
-		key := string(rawKey)
+		key, known := knownNames[string(rawKey)]
+		if !known {
+			key = string(rawKey)
+		}
 		switch {
 		case key == "data":
 			c.data(v, attrs)

@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 
-	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/pdatautil"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
@@ -23,23 +22,21 @@ func (e Event) Key() (key Key, ok bool) {
 	attrs := e.Record.Attributes()
 	if sink, found := attrs.Get(semconv.EventSinkIDKey); found {
 		if seq, found := attrs.Get(semconv.EventSeqKey); found && seq.Type() == pcommon.ValueTypeInt {
-			return Key(pdatautil.Hash64(pdatautil.WithString(sink.AsString()), pdatautil.WithValue(seq))), true
+			return Key(digest(seq).and(digestOf(sink.AsString()))), true
 		}
 		if batch, found := attrs.Get(semconv.EventBatchKey); found {
-			return Key(pdatautil.Hash64(pdatautil.WithString(sink.AsString()), pdatautil.WithValue(batch))), true
+			return Key(digest(batch).and(digestOf(sink.AsString()))), true
 		}
 	}
 	t := e.Record.Timestamp()
 	if t == 0 && e.RunID() == "" {
 		return 0, false
 	}
-	var own [8]byte
-	binary.BigEndian.PutUint64(own[:], uint64(t))
-	opts := []pdatautil.HashOption{pdatautil.WithString(e.Type), pdatautil.WithString(string(own[:]))}
+	d := digestOf(e.Type).and(hash(t))
 	if e.hasData {
-		opts = append(opts, pdatautil.WithMap(e.data))
+		d = d.and(digestMap(e.data))
 	}
-	return Key(pdatautil.Hash64(opts...)), true
+	return Key(d), true
 }
 
 // RunID is the id that the event itself gives its run, "" when it gives none.

@@ -4,6 +4,7 @@
 package event
 
 import (
+	"bytes"
 	"math"
 	"math/big"
 	"strconv"
@@ -27,6 +28,7 @@ const manyKeys = 64
 type converter struct {
 	repairs int
 	scratch []byte
+	texts   texts
 }
 
 // size is the length of a value that was read as part of a larger text.
@@ -60,16 +62,27 @@ func (c *converter) members(list []member, dst pcommon.Map) {
 func (c *converter) object(obj *fastjson.Object, dst pcommon.Map, depth int) {
 	if obj.Len() > manyKeys {
 		raw := make(map[string]any, obj.Len())
-		obj.Visit(func(key []byte, v *fastjson.Value) { raw[c.text(key)] = c.raw(v, depth+1) })
+		obj.Visit(func(key []byte, v *fastjson.Value) { raw[c.key(key)] = c.raw(v, depth+1) })
 		_ = dst.FromRaw(raw) // fails only on types that raw never returns
 		return
 	}
 	dst.EnsureCapacity(obj.Len())
-	obj.Visit(func(key []byte, v *fastjson.Value) { c.value(v, dst.PutEmpty(c.text(key)), depth+1) })
+	obj.Visit(func(key []byte, v *fastjson.Value) { c.value(v, dst.PutEmpty(c.key(key)), depth+1) })
 }
 
 func (c *converter) value(v *fastjson.Value, dst pcommon.Value, depth int) {
 	switch v.Type() {
+	case fastjson.TypeString:
+		dst.SetStr(c.text(v.GetStringBytes()))
+		return
+	case fastjson.TypeTrue:
+		dst.SetBool(true)
+		return
+	case fastjson.TypeFalse:
+		dst.SetBool(false)
+		return
+	case fastjson.TypeNull:
+		return
 	case fastjson.TypeObject:
 		if depth < MaxDepth {
 			c.object(v.GetObject(), dst.SetEmptyMap(), depth)
@@ -118,7 +131,7 @@ func (c *converter) raw(v *fastjson.Value, depth int) any {
 	}
 	obj := v.GetObject()
 	out := make(map[string]any, obj.Len())
-	obj.Visit(func(key []byte, item *fastjson.Value) { out[c.text(key)] = c.raw(item, depth+1) })
+	obj.Visit(func(key []byte, item *fastjson.Value) { out[c.key(key)] = c.raw(item, depth+1) })
 	return out
 }
 
@@ -161,8 +174,19 @@ func nonFinite(f float64) (name string, ok bool) {
 	return "", false
 }
 
+// key is the name of a field.
+func (c *converter) key(b []byte) string {
+	if known, ok := knownNames[string(b)]; ok {
+		return known
+	}
+	return c.text(b)
+}
+
 // text is the string without what stores refuse: NUL and invalid UTF-8 become U+FFFD.
 func (c *converter) text(b []byte) string {
+	if bytes.IndexByte(b, 0) < 0 && utf8.Valid(b) {
+		return c.texts.add(b)
+	}
 	return c.cleanText(string(b))
 }
 
