@@ -24,6 +24,9 @@ func Unmarshal(conf *confmap.Conf, cfg any) error {
 	}
 	var unknown []error
 	find(conf.ToStringMap(), reflect.TypeOf(cfg), "", &unknown)
+	if len(unknown) > 0 {
+		err = conf.Unmarshal(cfg, confmap.WithIgnoreUnused()) // what else is wrong
+	}
 	return errors.Join(append(unknown, err)...)
 }
 
