@@ -31,29 +31,74 @@ func newNopReceiver(b *testing.B, change ...func(*testReceiver)) (*core, *events
 	}
 	require.NoError(b, c.Start(b.Context(), host))
 	b.Cleanup(func() { require.NoError(b, c.Shutdown(context.Background())) })
-	c.settler.end()
+	if c.settler != nil {
+		c.settler.end()
+	}
 	obs, err := c.obsReport("http")
 	require.NoError(b, err)
 	return c, newEventsServer(c.cfg.Events.GetOrInsertDefault(), c.intake, obs, c.telemetry, c.set)
 }
 
-// One request of 100 captured lines: read, understood, passed on and taken into the assembly, without a journal and
-// with one in a file. Duplicates are forgotten between requests, so that each is taken whole; runs are let go outside
-// of the measurement.
-func BenchmarkIntake(b *testing.B) {
+// captured is n lines of a captured stream.
+func captured(b *testing.B, n int) []byte {
 	all, err := captures.Load(capturesDir)
 	require.NoError(b, err)
-	var body []byte
 	for _, c := range all {
 		if c.Name == "batch100__unified_wide" {
-			body = bytes.Join(bytes.SplitN(c.Body, []byte("\n"), 101)[:100], []byte("\n"))
+			return bytes.Join(bytes.SplitN(c.Body, []byte("\n"), n+1)[:n], []byte("\n"))
 		}
 	}
-	b.Run("memory", func(b *testing.B) { benchmarkIntake(b, body) })
-	b.Run("file_storage", func(b *testing.B) { benchmarkIntake(b, body, inFiles(b, b.TempDir(), 0)) })
+	b.Fatal("no such capture")
+	return nil
 }
 
-func benchmarkIntake(b *testing.B, body []byte, change ...func(*testReceiver)) {
+func eachBatch(b *testing.B, run func(b *testing.B, events int, body []byte)) {
+	for _, n := range []int{100, 500} {
+		body := captured(b, n)
+		b.Run(fmt.Sprintf("events=%d", n), func(b *testing.B) { run(b, n, body) })
+	}
+}
+
+// Requests read into records, and nothing else.
+func BenchmarkDecode(b *testing.B) {
+	eachBatch(b, func(b *testing.B, events int, body []byte) {
+		_, server := newNopReceiver(b)
+		b.ReportAllocs()
+		b.SetBytes(int64(len(body)))
+		for b.Loop() {
+			records, _ := server.decode(b.Context(), body, true, event.Request{})
+			if records.LogRecordCount() != events {
+				b.Fatal("not all are events")
+			}
+		}
+		reportEvents(b, events)
+	})
+}
+
+func reportEvents(b *testing.B, events int) {
+	b.ReportMetric(float64(b.N)*float64(events)/b.Elapsed().Seconds(), "events/s")
+}
+
+// Requests read, understood and passed on: to a logs pipeline alone; and taken into the assembly as well, without a journal
+// and with one in a file. Duplicates are forgotten between requests, so that each is taken whole; runs are let go outside
+// of the measurement.
+func BenchmarkIntake(b *testing.B) {
+	for name, change := range map[string]func(*testing.B) []func(*testReceiver){
+		"logs": func(*testing.B) []func(*testReceiver) {
+			return []func(*testReceiver){func(r *testReceiver) { r.core.traces = nil }}
+		},
+		"memory": func(*testing.B) []func(*testReceiver) { return nil },
+		"file_storage": func(b *testing.B) []func(*testReceiver) {
+			return []func(*testReceiver){inFiles(b, b.TempDir(), 0)}
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			eachBatch(b, func(b *testing.B, events int, body []byte) { benchmarkIntake(b, events, body, change(b)...) })
+		})
+	}
+}
+
+func benchmarkIntake(b *testing.B, events int, body []byte, change ...func(*testReceiver)) {
 	c, server := newNopReceiver(b, change...)
 	clock := time.Now()
 	b.ReportAllocs()
@@ -61,10 +106,10 @@ func benchmarkIntake(b *testing.B, body []byte, change ...func(*testReceiver)) {
 	for i := 0; b.Loop(); i++ {
 		c.intake.seen = newSeen(seenPerGeneration)
 		records, _ := server.decode(b.Context(), body, true, event.Request{})
-		if err := c.intake.take(b.Context(), records); err != nil {
+		if err := c.intake.takeDecoded(b.Context(), records); err != nil {
 			b.Fatal(err)
 		}
-		if i%10 == 9 { // or runs would gather the facts of all requests
+		if i%10 == 9 && c.settler != nil { // or runs would gather the facts of all requests
 			b.StopTimer()
 			clock = clock.Add(time.Hour)
 			c.settler.now = func() time.Time { return clock }
@@ -74,7 +119,7 @@ func benchmarkIntake(b *testing.B, body []byte, change ...func(*testReceiver)) {
 			b.StartTimer()
 		}
 	}
-	b.ReportMetric(float64(b.N)*100/b.Elapsed().Seconds(), "events/s")
+	reportEvents(b, events)
 }
 
 // A thousand runs of six stages, from their facts to their spans.
@@ -103,7 +148,7 @@ func BenchmarkSettle(b *testing.B) {
 		c.settler.sweep(b.Context(), false) // the runs of the time before are no longer remembered
 		records := plog.NewLogs()
 		read.CopyTo(records)
-		if err := c.intake.take(b.Context(), records); err != nil {
+		if err := c.intake.takeDecoded(b.Context(), records); err != nil {
 			b.Fatal(err)
 		}
 		clock = clock.Add(time.Minute)

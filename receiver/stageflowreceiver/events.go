@@ -153,7 +153,7 @@ func (s *eventsServer) post(w http.ResponseWriter, req *http.Request) {
 	}
 
 	ctx := s.obs.StartLogsOp(req.Context())
-	err = s.intake.take(ctx, records)
+	err = s.intake.takeDecoded(ctx, records)
 	s.obs.EndLogsOp(ctx, "json", accepted, err)
 	if err != nil {
 		code, wait := httpAnswer(err)

@@ -153,7 +153,7 @@ func (f *filesInput) emit(ctx context.Context, lines [][]byte, attributes map[st
 // take passes records on. What has been begun when the receiver stops is ended, or it would be read again.
 func (f *filesInput) take(ctx context.Context, records plog.Logs, count int) error {
 	op := f.obs.StartLogsOp(context.WithoutCancel(ctx))
-	err := f.intake.take(op, records)
+	err := f.intake.takeDecoded(op, records)
 	f.obs.EndLogsOp(op, "json", count, err)
 	return err
 }

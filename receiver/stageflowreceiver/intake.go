@@ -41,11 +41,20 @@ type intake struct {
 	logger    *zap.Logger
 }
 
-// take is all or nothing: a batch that the journal or the logs pipeline refuses leaves no trace here, so it can be
-// sent again.
+// take takes records that came as such. It is all or nothing: a batch that the journal or the logs pipeline refuses
+// leaves no trace here, so it can be sent again.
 func (in *intake) take(ctx context.Context, ld plog.Logs) error {
+	return in.takeBy(ctx, ld, event.Open)
+}
+
+// takeDecoded takes records that were decoded here.
+func (in *intake) takeDecoded(ctx context.Context, ld plog.Logs) error {
+	return in.takeBy(ctx, ld, event.View)
+}
+
+func (in *intake) takeBy(ctx context.Context, ld plog.Logs, view func(plog.LogRecord) (event.Event, int, bool)) error {
 	now := in.now()
-	b := &batch{intake: in, ctx: ctx, arrival: pcommon.NewTimestampFromTime(now)}
+	b := &batch{intake: in, ctx: ctx, view: view, arrival: pcommon.NewTimestampFromTime(now)}
 	b.openAll(ld)
 	taken := false
 	defer func() { // also when the pipeline panics and the server recovers
@@ -94,9 +103,11 @@ type batch struct {
 	*intake
 	ctx     context.Context
 	arrival pcommon.Timestamp
-	events  []joinedEvent
-	keys    []event.Key
-	facts   []assembly.Fact
+	// view reads a record as an event.
+	view   func(plog.LogRecord) (e event.Event, repairs int, ok bool)
+	events []joinedEvent
+	keys   []event.Key
+	facts  []assembly.Fact
 	// measured is what the events say of metrics, measuredOf the runs of those events.
 	measured   []runmetrics.Fact
 	measuredOf []string
@@ -145,7 +156,7 @@ func serviceOf(rl plog.ResourceLogs) string {
 // open understands one record if it is an event; it returns false for an event that was here before.
 func (b *batch) open(lr plog.LogRecord, service string) bool {
 	b.redacted += b.redactor.redact(lr)
-	e, repairs, ok := event.Open(lr)
+	e, repairs, ok := b.view(lr)
 	if !ok {
 		return true
 	}

@@ -19,18 +19,22 @@ func (e Event) Attributes(common, own pcommon.Map, extras bool) {
 		return
 	}
 	fields := e.fields()
-	keep := e.extras(fields, extras)
+	var keep map[string]bool
+	if extras {
+		keep = e.extras(fields)
+	}
 	for name, v := range e.data.All() {
 		if v.Type() == pcommon.ValueTypeEmpty {
 			continue
 		}
-		// The kind's own table comes before the common one: a run's parent is its own business, a request id everybody's.
 		if f, ok := e.around[name]; ok {
 			put(common, name, f, v, extras)
 		} else if f, ok := fields[name]; ok {
-			put(own, name, f, v, extras)
-		} else if f, ok := semconv.CommonFields[name]; ok {
-			put(common, name, f, v, extras)
+			dst := own
+			if f.common {
+				dst = common
+			}
+			put(dst, name, f.Field, v, extras)
 		} else if keep == nil && extras || keep[name] {
 			v.CopyTo(own.PutEmpty(semconv.DataPrefix + name))
 		}
@@ -50,12 +54,46 @@ func (e Event) Attributes(common, own pcommon.Map, extras bool) {
 	}
 }
 
-// fields is the table of the event's kind.
-func (e Event) fields() semconv.Fields {
-	if e.OfChild() {
-		return semconv.ChildFields
+// field is a field of an event's kind, or one that every event may have.
+type field struct {
+	semconv.Field
+	common bool
+}
+
+// The fields of every kind of event, and of what a run tells of its child.
+var (
+	fieldsByName = func() map[semconv.EventName]map[string]field {
+		tables := map[semconv.EventName]map[string]field{}
+		for i := range semconv.Events {
+			tables[semconv.Events[i].Name] = withCommon(semconv.FieldsOf(semconv.Events[i].Name))
+		}
+		return tables
+	}()
+	childFields  = withCommon(semconv.ChildFields)
+	commonFields = withCommon(nil)
+)
+
+// withCommon puts the fields of a kind over the common ones: a run's parent is its own business, a request id everybody's.
+func withCommon(own semconv.Fields) map[string]field {
+	all := make(map[string]field, len(own)+len(semconv.CommonFields))
+	for name, f := range semconv.CommonFields {
+		all[name] = field{f, true}
 	}
-	return semconv.FieldsOf(e.Name)
+	for name, f := range own {
+		all[name] = field{f, false}
+	}
+	return all
+}
+
+// fields is the table of the event's kind.
+func (e Event) fields() map[string]field {
+	if e.OfChild() {
+		return childFields
+	}
+	if fields, ok := fieldsByName[e.Name]; ok {
+		return fields
+	}
+	return commonFields
 }
 
 // maxExtras bounds the fields without an attribute of their own that go on a span: attributes are looked for one by
@@ -64,16 +102,15 @@ const maxExtras = 256
 
 // extras are the names of the fields that go on a span behind [semconv.DataPrefix], nil for all. Of too many those
 // that come first in the alphabet stay, so that every copy of an event keeps the same.
-func (e Event) extras(fields semconv.Fields, wanted bool) map[string]bool {
-	if !wanted || e.data.Len() <= maxExtras {
+func (e Event) extras(fields map[string]field) map[string]bool {
+	if e.data.Len() <= maxExtras {
 		return nil
 	}
 	names := make([]string, 0, e.data.Len())
 	for name, v := range e.data.All() {
-		_, own := fields[name]
-		_, common := semconv.CommonFields[name]
+		_, known := fields[name]
 		_, around := e.around[name]
-		if !own && !common && !around && v.Type() != pcommon.ValueTypeEmpty {
+		if !known && !around && v.Type() != pcommon.ValueTypeEmpty {
 			names = append(names, name)
 		}
 	}

@@ -51,6 +51,14 @@ func Open(lr plog.LogRecord) (e Event, repairs int, ok bool) {
 	return e, repairs, true
 }
 
+// View views a record that this package made as an event: it needs no repair.
+func View(lr plog.LogRecord) (e Event, repairs int, ok bool) {
+	if !Is(lr) {
+		return Event{}, 0, false
+	}
+	return open(lr), 0, true
+}
+
 func open(lr plog.LogRecord) Event {
 	e := Event{Record: lr}
 	attrs := lr.Attributes()
