@@ -44,11 +44,11 @@ test: build ## unit tests of both modules (with the race detector) and end-to-en
 	@CGO_ENABLED=0 go test -trimpath -count=1 -timeout 10m ./test/e2e/...
 
 .PHONY: test-long
-test-long: build ## for an hour: kill the collector 500 times, and it or PostgreSQL 250 times, send a million runs, fuzz every decoder and classifier
+test-long: build ## for an hour: kill the collector 500 times, and it or PostgreSQL 250 times, send a million runs, and more than it can take, fuzz every decoder and classifier
 	@CGO_ENABLED=0 go test -trimpath -count=1 -timeout 30m ./test/e2e -run TestKilled -v -kills 500
 	@./test/servers.sh
 	@CGO_ENABLED=0 go test -trimpath -count=1 -timeout 30m ./test/e2e -run TestPostgresKilled -v -crashes 250
-	@go test -count=1 -timeout 60m ./test/soak -v -runs 1000000 -inflight 100000
+	@go test -count=1 -timeout 60m ./test/soak -v -runs 1000000 -inflight 100000 -overload 1m
 	@./test/fuzz.sh
 
 .PHONY: bench

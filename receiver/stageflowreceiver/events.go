@@ -39,6 +39,9 @@ const (
 // maxPooledBody bounds the memory that a large request leaves behind.
 const maxPooledBody = 1 << 20
 
+// maxHeader bounds those headers, for they are written into every event of the request.
+const maxHeader = 256
+
 // maxRejected bounds the bad lines that an answer lists one by one; the rest are only counted.
 const maxRejected = 1000
 
@@ -136,6 +139,10 @@ func (s *eventsServer) post(w http.ResponseWriter, req *http.Request) {
 	}
 	mediaType, _, _ := mime.ParseMediaType(req.Header.Get("Content-Type"))
 	from := event.Request{SinkID: req.Header.Get(SinkIDHeader), BatchSeq: req.Header.Get(BatchSeqHeader)}
+	if max(len(from.SinkID), len(from.BatchSeq)) > maxHeader {
+		respond(w, http.StatusBadRequest, answer{Error: SinkIDHeader + " or " + BatchSeqHeader + " is longer than " + strconv.Itoa(maxHeader) + " bytes"})
+		return
+	}
 	records, rejected := s.decode(req.Context(), body, mediaType == "application/x-ndjson", from)
 	accepted := records.LogRecordCount()
 

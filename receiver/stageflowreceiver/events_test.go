@@ -134,7 +134,7 @@ func TestRefusedIsTakenWhenSentAgain(t *testing.T) {
 		retryAfter string
 	}{
 		{"the logs pipeline is busy", func(_ *testReceiver, logs *flakyLogs) { logs.err = errors.New("queue is full") }, 503, "2"},
-		{"the logs pipeline says never", func(_ *testReceiver, logs *flakyLogs) { logs.err = consumererror.NewPermanent(errors.New("no")) }, 500, ""},
+		{"the logs pipeline says never", func(_ *testReceiver, logs *flakyLogs) { logs.err = consumererror.NewPermanent(errors.New("no")) }, 400, ""},
 		{"too many runs", func(r *testReceiver, _ *flakyLogs) { r.post(t, line("pipeline.started", "other", 1, "")) }, 429, "2"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
