@@ -36,7 +36,7 @@ func Start(t testing.TB, options ...string) *Server {
 		}
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "redis") // not t.TempDir: its name may be too long for a socket's
+	dir, err := os.MkdirTemp("", "redis") //nolint:usetesting // the name of t.TempDir may be too long for a socket's
 	require.NoError(t, err)
 	s := &Server{Socket: filepath.Join(dir, "s"), t: t}
 	args := append([]string{"--port", "0", "--unixsocket", s.Socket, "--save", "", "--appendonly", "no", "--dir", dir}, options...)

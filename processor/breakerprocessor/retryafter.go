@@ -43,7 +43,7 @@ func (f *facts) retryAfterOf(end time.Time) time.Duration {
 
 // seconds is a duration between none and the most; what is no number is none.
 func seconds(n float64) time.Duration {
-	if !(n > 0) { //nolint:staticcheck // not a number is not above 0 either
+	if !(n > 0) { // nor is what is no number
 		return 0
 	}
 	return time.Duration(min(n, maxRetryAfter) * float64(time.Second))

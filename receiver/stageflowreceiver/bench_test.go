@@ -85,7 +85,7 @@ func reportEvents(b *testing.B, events int) {
 func BenchmarkIntake(b *testing.B) {
 	for name, change := range map[string]func(*testing.B) []func(*testReceiver){
 		"logs": func(*testing.B) []func(*testReceiver) {
-			return []func(*testReceiver){func(r *testReceiver) { r.core.traces = nil }}
+			return []func(*testReceiver){func(r *testReceiver) { r.traces = nil }}
 		},
 		"memory": func(*testing.B) []func(*testReceiver) { return nil },
 		"file_storage": func(b *testing.B) []func(*testReceiver) {

@@ -26,14 +26,14 @@ func TestWrongConfigurationIsToldAtOnce(t *testing.T) {
 	}{
 		"keys": {`
 receivers: {stageflow: {evnts: {}, runs: {setle: 1s}, protocols: {grpc: {endpont: x}}}}
-processors: {breaker: {overrides: [{openduration: 1s}], shared: {redis: {adress: x}}}}
+processors: {breaker: {overrides: [{openduration: 1s}], shared: {redis: {addr: x}}}}
 exporters: {runlog: {sqlite: {file: x}}}
 `, []string{
 			"evnts is no key: want events, files, protocols, redact, runs, storage",
 			"runs::setle is no key: want abandon_after, flush_after, idle_timeout, max_active, settle",
 			"protocols::grpc::endpont is no key: want ",
 			"overrides::0::openduration is no key: want ",
-			"shared::redis::adress is no key: want ",
+			"shared::redis::addr is no key: want ",
 			"sqlite::file is no key: want ",
 		}},
 		"keys of another processor": {"processors: {errorsummary: {rule: []}}", []string{"rule is no key: want "}},
