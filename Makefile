@@ -34,7 +34,7 @@ demo: build ## start the collector, run pipelines against it, show the run log, 
 
 .PHONY: run
 run: build ## run the collector in the foreground with config/default.yaml
-	@$(BINARY) --config config/default.yaml
+	@GOMEMLIMIT=820MiB $(BINARY) --config config/default.yaml
 
 .PHONY: test
 test: build ## unit tests of both modules (with the race detector) and end-to-end tests on the built binary

@@ -38,10 +38,11 @@ const (
 	inFlightAtOnce = 128
 	// runsPerRequest are told whole by one request, so that each is in the run log or is not.
 	runsPerRequest = 20
-	// maxMemory is what the process may take beside the mapped files of its storage, which are the system's cache: twice the
-	// limit of config/default.yaml's memory_limiter, which looks at the heap once a second and says no to what has been
-	// read by then. What is refused is read, too.
-	maxMemory = 2048 << 20
+	// maxMemory is what the process may take beside the mapped files of its storage, which are the system's cache: the limit
+	// of config/default.yaml's memory_limiter. softMemory, four fifths of it, is what the collector is told to keep within
+	// by collecting garbage: what is refused has been read by then, and would otherwise be twice in the heap.
+	maxMemory  = 1024 << 20
+	softMemory = "820MiB"
 )
 
 // Offered five times what it can take, the collector takes what it can, tells the others when to come again, and stays
@@ -50,6 +51,7 @@ func TestOverload(t *testing.T) {
 	if *overload == 0 {
 		t.Skip("-overload is 0")
 	}
+	t.Setenv("GOMEMLIMIT", softMemory)
 	c, err := testbed.Start(t.Context(), testbed.Options{
 		Binary: "../../bin/otelcol-stageflow", Config: "../../config/default.yaml", Dir: t.TempDir(),
 		Overrides: "receivers: {stageflow: {runs: {settle: 300ms}}}",
@@ -66,7 +68,7 @@ func TestOverload(t *testing.T) {
 	o.open(t, saturated*times, *overload)
 	taken := o.report(t, fmt.Sprintf("%d times that", times), *overload)
 	assert.Positive(t, o.refused.Load(), "more was offered than could be taken")
-	assert.Greater(t, taken, saturated/3, "it goes on working")
+	assert.Greater(t, taken, saturated/10, "it goes on working")
 	stop()
 	assert.Empty(t, o.wrong, "every refusal says when to come again")
 	t.Logf("memory: idle %s, then %s", idle, *watch)
