@@ -4,7 +4,6 @@
 package assembly
 
 import (
-	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -19,31 +18,34 @@ import (
 // wide event's start is taken up to 0.1 ms before the start event's, and guard retries follow within 0.6 ms.
 const matchTolerance = pcommon.Timestamp(time.Millisecond)
 
-// joinAccounts returns the attempts of the facts without a number; facts that belong to a numbered attempt are
-// added to that one.
-func joinAccounts(stage string, numbered []*Attempt, wides, lifecycle []StageFact) []*Attempt {
-	var fresh []*Attempt
-	for _, f := range wides {
+// joinAccounts adds the attempts of the facts without a number to the numbered ones; facts that belong to a numbered
+// attempt are added to that one.
+func joinAccounts(stage string, numbered []*Attempt, facts []*StageFact) []*Attempt {
+	attempts := numbered
+	for _, f := range facts {
+		if f.Attempt > 0 || !f.Wide {
+			continue
+		}
 		if a := startingExactlyAt(numbered, f.Start); a != nil {
 			a.take(f)
 			continue
 		}
-		if a := nearest(slices.DeleteFunc(slices.Clone(numbered), (*Attempt).wide), f.Start); a != nil {
+		if a := nearest(numbered, f.Start, func(a *Attempt) bool { return !a.wide() }); a != nil {
 			a.take(f)
 			continue
 		}
 		// A detail of the run's wide event repeats the stage's own with the same start.
-		if a := startingExactlyAt(fresh, f.Start); a != nil {
+		if a := startingExactlyAt(attempts[len(numbered):], f.Start); a != nil {
 			a.take(f)
 			continue
 		}
 		a := &Attempt{Stage: stage}
 		a.take(f)
-		fresh = append(fresh, a)
+		attempts = append(attempts, a)
 	}
 	matched := map[*Attempt]bool{}
-	for _, l := range pair(lifecycle) {
-		if a := l.match(fresh, matched); a != nil {
+	for _, l := range pair(facts) {
+		if a := l.match(attempts[len(numbered):], matched); a != nil {
 			matched[a] = true
 			a.take(l.facts...)
 			continue
@@ -55,26 +57,29 @@ func joinAccounts(stage string, numbered []*Attempt, wides, lifecycle []StageFac
 		a := &Attempt{Stage: stage}
 		a.take(l.facts...)
 		matched[a] = true
-		fresh = append(fresh, a)
+		attempts = append(attempts, a)
 	}
-	return fresh
+	return attempts
 }
 
 // account is what lifecycle events say of one attempt.
 type account struct {
-	facts      []StageFact
+	facts      []*StageFact
 	start, end pcommon.Timestamp
 	// started is set when a start event was seen, not a start reckoned from a duration.
 	started bool
 }
 
-// pair puts starts and ends together: a start opens an attempt, an end closes the open one, or repeats the end of
+// pair puts the starts and ends without a number together: a start opens an attempt, an end closes the open one, or repeats the end of
 // the latest.
-func pair(facts []StageFact) []*account {
+func pair(facts []*StageFact) []*account {
 	var accounts []*account
 	for _, f := range facts {
+		if f.Attempt > 0 || f.Wide {
+			continue
+		}
 		if f.Status == semconv.StatusRunning {
-			accounts = append(accounts, &account{facts: []StageFact{f}, start: f.Start, started: true})
+			accounts = append(accounts, &account{facts: append(make([]*StageFact, 0, 2), f), start: f.Start, started: true})
 			continue
 		}
 		var open *account
@@ -90,7 +95,7 @@ func pair(facts []StageFact) []*account {
 			last := accounts[len(accounts)-1]
 			last.facts = append(last.facts, f)
 		default:
-			accounts = append(accounts, &account{facts: []StageFact{f}, start: f.Start, end: f.End})
+			accounts = append(accounts, &account{facts: []*StageFact{f}, start: f.Start, end: f.End})
 		}
 	}
 	return accounts
@@ -119,7 +124,7 @@ func (l *account) match(wide []*Attempt, matched map[*Attempt]bool) *Attempt {
 // it, or, for an end alone, the latest.
 func (l *account) matchNumbered(numbered []*Attempt) *Attempt {
 	if l.started {
-		return nearest(numbered, l.start)
+		return nearest(numbered, l.start, func(*Attempt) bool { return true })
 	}
 	var latest *Attempt
 	for _, a := range numbered {
@@ -130,11 +135,14 @@ func (l *account) matchNumbered(numbered []*Attempt) *Attempt {
 	return latest
 }
 
-// nearest is the attempt that starts closest to start, within the tolerance.
-func nearest(attempts []*Attempt, start pcommon.Timestamp) *Attempt {
+// nearest is the attempt, of those that may be it, that starts closest to start, within the tolerance.
+func nearest(attempts []*Attempt, start pcommon.Timestamp, maybe func(*Attempt) bool) *Attempt {
 	var best *Attempt
 	least := matchTolerance + 1
 	for _, a := range attempts {
+		if !maybe(a) {
+			continue
+		}
 		s, _ := a.bounds()
 		if d := max(s, start) - min(s, start); d < least {
 			best, least = a, d

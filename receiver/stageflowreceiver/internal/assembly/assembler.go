@@ -93,12 +93,12 @@ func (a *Assembler) Add(facts []Fact, room int, now time.Time, pos journal.Posit
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.promised -= room
-	for _, f := range facts {
-		a.add(f, now, pos)
+	for i := range facts {
+		a.add(&facts[i], now, pos)
 	}
 }
 
-func (a *Assembler) add(f Fact, now time.Time, pos journal.Position) {
+func (a *Assembler) add(f *Fact, now time.Time, pos journal.Position) {
 	if f.RunID == "" {
 		if f.Call != nil && f.Call.ID != "" {
 			a.addOrphan(f, pos)
@@ -130,8 +130,8 @@ func (a *Assembler) begin(id string, now time.Time) *run {
 		r.left = maps.Clone(r.earlier.attempts)
 		for id, c := range r.earlier.calls {
 			again := *c
-			again.attributes, again.left = maps.Clone(c.attributes), true
-			r.calls[id] = &again
+			again.attributes, again.left = slices.Clone(c.attributes), true
+			r.addKnown(id, &again)
 		}
 	}
 	a.active[id] = r
@@ -181,12 +181,15 @@ func (a *Assembler) Due(now time.Time, all bool) []*Run {
 			continue
 		}
 		if wait := r.arrived.Add(a.set.AbandonAfter); wait.After(now) && r.ended.IsZero() && r.earlier == nil && len(r.ends) == 0 {
-			if r.resolve(a.traceOf).EndKind == semconv.EndAbandoned {
+			out := r.resolve(a.traceOf)
+			if out.EndKind == semconv.EndAbandoned {
 				a.deadlines.set(r, wait)
 				continue
 			}
+			due = append(due, a.settle(r, out, now))
+			continue
 		}
-		due = append(due, a.settle(r, now))
+		due = append(due, a.settle(r, r.resolve(a.traceOf), now))
 	}
 	if all {
 		for _, r := range a.active {
@@ -194,16 +197,15 @@ func (a *Assembler) Due(now time.Time, all bool) []*Run {
 				break
 			}
 			if !r.ended.IsZero() || r.earlier != nil {
-				due = append(due, a.settle(r, now))
+				due = append(due, a.settle(r, r.resolve(a.traceOf), now))
 			}
 		}
 	}
 	return due
 }
 
-// settle resolves a run, remembers it and forgets its facts.
-func (a *Assembler) settle(r *run, now time.Time) *Run {
-	out := r.resolve(a.traceOf)
+// settle remembers a run as it was resolved, and forgets its facts.
+func (a *Assembler) settle(r *run, out *Run, now time.Time) *Run {
 	out.Calls = slices.DeleteFunc(out.Calls, func(c *Call) bool { return r.leftCalls[c.ID] })
 	out.Tools = slices.DeleteFunc(out.Tools, func(t *Tool) bool { return r.leftTools[t.ID] })
 	if r.earlier != nil {
@@ -273,10 +275,10 @@ func (out *Run) restore(s *settled, late traceContext, parentTrace func(runID st
 		out.Start = s.start
 	}
 	if out.Status == semconv.StatusFailed && s.status == semconv.StatusFailed {
-		fill(out.cause, semconv.RunFailedStageKey, s.cause)
-		stage, _ := out.cause.Get(semconv.RunFailedStageKey)
-		if blamed, ok := s.cause.Get(semconv.RunFailedStageKey); !ok || blamed.Equal(stage) {
-			fillText(out.cause, s.cause)
+		fill(&out.cause, semconv.RunFailedStageKey, s.cause)
+		stage, _ := out.cause.get(semconv.RunFailedStageKey)
+		if blamed, ok := s.cause.get(semconv.RunFailedStageKey); !ok || blamed.equal(stage) {
+			fillText(&out.cause, s.cause)
 		}
 	}
 	out.Parent = s.parent

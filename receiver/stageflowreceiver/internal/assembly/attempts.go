@@ -4,13 +4,11 @@
 package assembly
 
 import (
-	"bytes"
 	"cmp"
 	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
-	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
@@ -22,7 +20,7 @@ type Attempt struct {
 	Start, End pcommon.Timestamp
 	Status     semconv.Status
 	attributes folded
-	facts      []StageFact
+	facts      []*StageFact
 	notes      []Note
 	// sent is the attempt as it left on an earlier span, if it did.
 	sent *sentAttempt
@@ -40,7 +38,12 @@ type sentAttempt struct {
 // resolveAttempts makes attempts of the facts of one stage. Facts with a number are gathered by it. Of the others,
 // wide events tell both ends of an attempt, and those with different starts are different attempts; starts and
 // ends are paired in time; then the two accounts are matched one to one. Numbers follow from the order of starts.
-func resolveAttempts(stage string, facts []StageFact, sent []sentAttempt) []*Attempt {
+func resolveAttempts(stage string, facts []*StageFact, sent []sentAttempt) []*Attempt {
+	if len(facts) == 1 && len(sent) == 0 { // as nearly always where wide events come
+		only := &Attempt{Stage: stage, Number: max(facts[0].Attempt, 1), facts: facts[:1:1]}
+		only.resolve()
+		return []*Attempt{only}
+	}
 	facts = slices.Clone(facts)
 	slices.SortStableFunc(facts, compareFacts)
 	facts = slices.CompactFunc(facts, sameFact)
@@ -52,24 +55,19 @@ func resolveAttempts(stage string, facts []StageFact, sent []sentAttempt) []*Att
 		byNumber[a.Number] = a
 		attempts = append(attempts, a)
 	}
-	var wides, lifecycle []StageFact
 	for _, f := range facts {
-		switch {
-		case f.Attempt > 0:
-			a := byNumber[f.Attempt]
-			if a == nil {
-				a = &Attempt{Stage: stage, Number: f.Attempt}
-				byNumber[f.Attempt] = a
-				attempts = append(attempts, a)
-			}
-			a.take(f)
-		case f.Wide:
-			wides = append(wides, f)
-		default:
-			lifecycle = append(lifecycle, f)
+		if f.Attempt <= 0 {
+			continue
 		}
+		a := byNumber[f.Attempt]
+		if a == nil {
+			a = &Attempt{Stage: stage, Number: f.Attempt}
+			byNumber[f.Attempt] = a
+			attempts = append(attempts, a)
+		}
+		a.take(f)
 	}
-	attempts = append(attempts, joinAccounts(stage, attempts, wides, lifecycle)...)
+	attempts = joinAccounts(stage, attempts, facts)
 	for _, a := range attempts {
 		a.resolve()
 	}
@@ -77,42 +75,43 @@ func resolveAttempts(stage string, facts []StageFact, sent []sentAttempt) []*Att
 	return attempts
 }
 
-func compareFacts(a, b StageFact) int {
-	return cmp.Or(
+func compareFacts(a, b *StageFact) int {
+	if d := cmp.Or(
 		cmp.Compare(a.at(), b.at()),
 		cmp.Compare(b.startFirst(), a.startFirst()),
 		cmp.Compare(a.End, b.End),
 		cmp.Compare(a.Status, b.Status),
 		cmp.Compare(a.Attempt, b.Attempt),
-		compareTexts(a, b),
-		cmp.Compare(b.Clock, a.Clock),
-	)
+	); d != 0 {
+		return d
+	}
+	return cmp.Or(compareTexts(a, b), cmp.Compare(b.Clock, a.Clock))
 }
 
 // compareTexts settles the order of lifecycle events that nothing else tells apart. Wide events need none: those
 // with one start are one attempt.
-func compareTexts(a, b StageFact) int {
+func compareTexts(a, b *StageFact) int {
 	if a.Wide || b.Wide || a.at() != b.at() || a.Status != b.Status {
 		return 0
 	}
-	return bytes.Compare(canonical(a.Attributes), canonical(b.Attributes))
+	return compareAttributes(a.Attributes, b.Attributes)
 }
 
 // sameFact tells whether one lifecycle event came twice: a start that did would open an attempt each time.
-func sameFact(a, b StageFact) bool {
+func sameFact(a, b *StageFact) bool {
 	return !a.Wide && !b.Wide && a.at() == b.at() && a.Start == b.Start && a.Status == b.Status && a.Attempt == b.Attempt &&
-		a.Attributes.Equal(b.Attributes)
+		a.Attributes.equal(b.Attributes)
 }
 
 // at is when the fact takes its place in the order of a stage's facts.
-func (f StageFact) at() pcommon.Timestamp {
+func (f *StageFact) at() pcommon.Timestamp {
 	if f.Wide || f.Status == semconv.StatusRunning {
 		return f.Start
 	}
 	return f.End
 }
 
-func (f StageFact) startFirst() int {
+func (f *StageFact) startFirst() int {
 	if f.Status == semconv.StatusRunning {
 		return 1
 	}
@@ -121,10 +120,10 @@ func (f StageFact) startFirst() int {
 
 // wide tells whether a wide event has told when the attempt started.
 func (a *Attempt) wide() bool {
-	return a.sent != nil && a.sent.wide || slices.ContainsFunc(a.facts, func(f StageFact) bool { return f.Wide && f.Start != 0 })
+	return a.sent != nil && a.sent.wide || slices.ContainsFunc(a.facts, func(f *StageFact) bool { return f.Wide && f.Start != 0 })
 }
 
-func (a *Attempt) take(facts ...StageFact) { a.facts = append(a.facts, facts...) }
+func (a *Attempt) take(facts ...*StageFact) { a.facts = append(a.facts, facts...) }
 
 // bounds are the ends of the attempt as its facts tell them. A wide event's are the measured ones; else the
 // earliest start and the latest end count.
@@ -162,22 +161,22 @@ func (a *Attempt) resolve() {
 		lifecycle = lifecycle || !f.Wide
 	}
 	a.attributes = folded{}
-	measured := folded{}
+	var measured folded // the duration that wide events tell
 	for _, f := range a.facts {
 		a.attributes.add(max(f.Start, f.End), f.Attributes)
 		if f.Clock != "" {
-			flag := pcommon.NewMap()
-			putClock(flag, f.Clock)
-			a.attributes.add(max(f.Start, f.End), flag)
+			a.attributes.addOne(max(f.Start, f.End), attribute{semconv.ClockKey, textValue(f.Clock)})
 		}
 		if f.Wide {
-			measured.add(f.End, f.Attributes)
+			if d, ok := f.Attributes.get(semconv.StageDurationKey); ok {
+				measured.addOne(f.End, attribute{semconv.StageDurationKey, d})
+			}
 		}
 		if f.Status == semconv.StatusRunning {
 			continue
 		}
-		s := event.Restore(f.Status, f.DataKeys)
-		if _, hasText := f.Attributes.Get(semconv.ExceptionMessageKey); hasText && s == semconv.StatusCompleted && !lifecycle {
+		s := f.Restored
+		if s == semconv.StatusCompleted && !lifecycle && f.Attributes.has(semconv.ExceptionMessageKey) {
 			// Completed with an error text is a stage that asked for a retry. Only on the recommended graph: the
 			// deprecated one, which also sends lifecycle events, leaves the text of a short-circuit there.
 			s = semconv.StatusRetried
@@ -186,8 +185,8 @@ func (a *Attempt) resolve() {
 			a.Status = s
 		}
 	}
-	if d, ok := measured[semconv.StageDurationKey]; ok {
-		a.attributes[semconv.StageDurationKey] = d // of one measurement with the times
+	if d, ok := measured.get(semconv.StageDurationKey); ok {
+		a.attributes.set(d) // of one measurement with the times
 	}
 }
 

@@ -14,6 +14,9 @@ type deadlines struct{ heap runHeap }
 func (d *deadlines) push(r *run) { heap.Push(&d.heap, r) }
 
 func (d *deadlines) set(r *run, at time.Time) {
+	if r.deadline.Equal(at) { // as after all events of a batch but the first
+		return
+	}
 	r.deadline = at
 	heap.Fix(&d.heap, r.index)
 }

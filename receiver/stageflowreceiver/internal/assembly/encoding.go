@@ -109,7 +109,7 @@ func putNotes(attrs pcommon.Map, notes []Note) {
 		one := all.AppendEmpty().SetEmptyMap()
 		one.PutInt(markTime, int64(n.Time))
 		one.PutStr(markName, n.Name)
-		n.Attributes.CopyTo(one.PutEmptyMap(markAttributes))
+		n.Attributes.copyTo(one.PutEmptyMap(markAttributes))
 	}
 }
 
@@ -123,14 +123,13 @@ func readNotes(attrs pcommon.Map) []Note {
 		if one.Type() != pcommon.ValueTypeMap {
 			continue
 		}
-		n := Note{Name: textOf(one.Map(), markName), Attributes: pcommon.NewMap()}
+		n := Note{Name: textOf(one.Map(), markName)}
 		if v, ok := one.Map().Get(markTime); ok {
 			n.Time = pcommon.Timestamp(v.Int())
 		}
 		if v, ok := one.Map().Get(markAttributes); ok && v.Type() == pcommon.ValueTypeMap {
-			v.Map().CopyTo(n.Attributes)
+			n.Attributes = attributesOf(v.Map())
 		}
-		n.text = string(canonical(n.Attributes))
 		out = append(out, n)
 	}
 	return out
@@ -140,10 +139,11 @@ func readNotes(attrs pcommon.Map) []Note {
 func putFolded(attrs pcommon.Map, key string, f folded) {
 	all := attrs.PutEmptyMap(key)
 	all.EnsureCapacity(len(f))
-	for key, v := range f {
-		pair := all.PutEmptySlice(key)
+	for _, v := range f {
+		pair := all.PutEmptySlice(v.key)
+		pair.EnsureCapacity(2)
 		pair.AppendEmpty().SetInt(int64(v.at))
-		v.value.CopyTo(pair.AppendEmpty())
+		v.value.copyTo(pair.AppendEmpty())
 	}
 }
 
@@ -156,7 +156,8 @@ func foldedOf(attrs pcommon.Map, key string) folded {
 	f := folded{}
 	for key, pair := range v.Map().All() {
 		if pair.Type() == pcommon.ValueTypeSlice && pair.Slice().Len() == 2 {
-			f[key] = foldedValue{pcommon.Timestamp(pair.Slice().At(0).Int()), pair.Slice().At(1)}
+			at, v := pair.Slice().At(0), pair.Slice().At(1)
+			f.set(foldedValue{attribute{key, valueOf(v)}, pcommon.Timestamp(at.Int())})
 		}
 	}
 	return f

@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
@@ -196,7 +195,7 @@ func TestOneEndCompletesAnother(t *testing.T) {
 func TestRoomIsKept(t *testing.T) {
 	s := newStream()
 	s.set.MaxActive = 2
-	fact := func(id string) []Fact { return []Fact{{RunID: id, Attributes: pcommon.NewMap()}} }
+	fact := func(id string) []Fact { return []Fact{{RunID: id}} }
 	first, err := s.Admit(fact("1"))
 	require.NoError(t, err)
 	second, err := s.Admit(fact("2"))

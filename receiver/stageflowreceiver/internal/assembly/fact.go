@@ -4,6 +4,7 @@
 package assembly
 
 import (
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -26,7 +27,7 @@ type Fact struct {
 	Trace  semconv.TraceID
 	Parent semconv.SpanID
 	// Attributes belong on the run's span.
-	Attributes pcommon.Map
+	Attributes attributes
 
 	// At most one of these is set, but for Details, which come with an End.
 	Start   *RunStart
@@ -51,7 +52,7 @@ type RunEnd struct {
 	// Duration is what the event told, 0 when it told none.
 	Duration time.Duration
 	// Cause holds the attributes that go with this end alone: error, failed stage, reason.
-	Cause pcommon.Map
+	Cause attributes
 }
 
 // StageFact is what one event says of one attempt of a stage.
@@ -67,9 +68,9 @@ type StageFact struct {
 	// Clock is what is wrong with the event's time, "" for nothing. It depends on the arrival, so it is no attribute:
 	// those tell copies of an event from other events.
 	Clock string
-	// DataKeys are the names of the stage's results, which give away what the framework calls completed.
-	DataKeys   []string
-	Attributes pcommon.Map
+	// Restored is the status without the framework's flattening, see [event.Restore].
+	Restored   semconv.Status
+	Attributes attributes
 }
 
 // CallFact is what one event says of a provider call.
@@ -81,14 +82,14 @@ type CallFact struct {
 	// Stage and Attempt name the stage attempt that made the call; "" and 0 when the event does not tell.
 	Stage      string
 	Attempt    int64
-	Attributes pcommon.Map
+	Attributes attributes
 }
 
 // Facts reads an event. runID is the run that the event was joined to, arrival stands in for the time of an event
 // that has none, service is the resource's service name. Most events say something of one run; those about a child
 // say that its parent is there, too.
 func Facts(e event.Event, runID, service string, arrival pcommon.Timestamp) []Fact {
-	f := Fact{RunID: runID, Time: e.Record.Timestamp(), Service: e.Text("service"), Attributes: pcommon.NewMap()}
+	f := Fact{RunID: runID, Time: e.Record.Timestamp(), Service: e.Text("service")}
 	if f.Time == 0 {
 		f.Time = arrival
 	}
@@ -98,55 +99,55 @@ func Facts(e event.Event, runID, service string, arrival pcommon.Timestamp) []Fa
 	f.Trace, f.Parent = e.TraceContext()
 	clock := e.Clock(arrival)
 
-	own := pcommon.NewMap()
-	e.Attributes(f.Attributes, own, true)
-	f.Attributes.Remove(semconv.RunIDKey)
-	own.Remove(semconv.RunIDKey)
+	s := newScratch()
+	defer s.free()
+	s.read(e)
 	switch e.Name {
 	case semconv.EventRunStarted:
 		f.Start = &RunStart{}
-		own.Remove(semconv.RunStatusKey)
-		addAll(f.Attributes, own)
+		s.own.remove(semconv.RunStatusKey)
+		s.common.putAll(s.own)
 	case semconv.EventRunEnded, semconv.EventWideRun, semconv.EventRunCancelRequested:
-		f.End = runEnd(e, f.Time, own)
+		f.End = runEnd(e, f.Time, &s.own)
 		f.Details = stageDetails(e, f.Time)
-		addAll(f.Attributes, own)
+		s.common.putAll(s.own)
 	case semconv.EventChildStarted:
-		addAll(f.Attributes, own)
+		s.common.putAll(s.own)
 	case semconv.EventChildEnded:
-		f.End = runEnd(e, f.Time, own)
-		addAll(f.Attributes, own)
+		f.End = runEnd(e, f.Time, &s.own)
+		s.common.putAll(s.own)
 	case semconv.EventStageStarted, semconv.EventStageEnded, semconv.EventWideStage:
-		stage := stageFact(e, f.Time, own)
+		stage := stageFact(e, f.Time, &s.own)
 		stage.Clock = clock
 		f.Stage = &stage
 	case semconv.EventCallStarted, semconv.EventCallEnded:
-		call := callFact(e, f.Time, own)
-		putClock(call.Attributes, clock)
+		call := callFact(e, f.Time, &s.own)
+		putClock(&call.Attributes, clock)
 		f.Call = &call
 	default:
 		switch {
 		case e.OfTool():
-			tool := toolFact(e, f.Time, own)
-			putClock(tool.Attributes, clock)
+			tool := toolFact(e, f.Time, &s.own)
+			putClock(&tool.Attributes, clock)
 			f.Tool = &tool
 		case e.Name.ShownOn() != semconv.Nowhere:
-			f.Shown = shownFact(e, f.Time, own)
+			f.Shown = shownFact(e, f.Time, s.own)
 		}
 	}
 	// Every event may be what the bounds of its run are taken from.
-	putClock(f.Attributes, clock)
+	putClock(&s.common, clock)
+	f.Attributes = slices.Clone(s.common)
 	if parent := e.ParentRunID(); parent != "" {
-		above := Fact{RunID: parent, Time: f.Time, Service: f.Service, Attributes: pcommon.NewMap()}
-		putClock(above.Attributes, clock)
+		above := Fact{RunID: parent, Time: f.Time, Service: f.Service}
+		putClock(&above.Attributes, clock)
 		return []Fact{f, above}
 	}
 	return []Fact{f}
 }
 
-func putClock(attributes pcommon.Map, clock string) {
+func putClock(of *attributes, clock string) {
 	if clock != "" {
-		attributes.PutStr(semconv.ClockKey, clock)
+		of.put(semconv.ClockKey, textValue(clock))
 	}
 }
 
@@ -159,15 +160,8 @@ var causeKeys = map[string]bool{
 }
 
 // runEnd takes the attributes of the end out of own and leaves those of the run.
-func runEnd(e event.Event, at pcommon.Timestamp, own pcommon.Map) *RunEnd {
-	end := &RunEnd{Kind: e.EndKind(), Status: e.RunStatus(), Time: at, Cause: pcommon.NewMap()}
-	own.RemoveIf(func(key string, v pcommon.Value) bool {
-		if causeKeys[key] {
-			v.CopyTo(end.Cause.PutEmpty(key))
-			return true
-		}
-		return false
-	})
+func runEnd(e event.Event, at pcommon.Timestamp, own *attributes) *RunEnd {
+	end := &RunEnd{Kind: e.EndKind(), Status: e.RunStatus(), Time: at, Cause: own.takeOut(causeKeys)}
 	if end.Kind == semconv.EndNone {
 		return nil
 	}
@@ -176,10 +170,14 @@ func runEnd(e event.Event, at pcommon.Timestamp, own pcommon.Map) *RunEnd {
 	return end
 }
 
-func stageFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) StageFact {
-	s := StageFact{Name: e.StageName(), Status: e.StageStatus(), Wide: e.Name == semconv.EventWideStage, Attributes: own}
+func stageFact(e event.Event, at pcommon.Timestamp, own *attributes) StageFact {
+	own.remove(semconv.StageAttemptKey)
+	s := StageFact{Name: e.StageName(), Status: e.StageStatus(), Wide: e.Name == semconv.EventWideStage, Attributes: slices.Clone(*own)}
+	s.Restored = s.Status
+	if s.Status == semconv.StatusCompleted {
+		s.Restored = event.Restore(s.Status, dataKeys(e, s.Attributes))
+	}
 	s.Attempt, _ = e.Int("attempt")
-	own.Remove(semconv.StageAttemptKey)
 	switch {
 	case s.Wide:
 		s.Start, s.End = e.StartedAt(), e.EndedAt()
@@ -199,8 +197,17 @@ func stageFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) StageFact {
 			s.Start = event.Before(s.End, d)
 		}
 	}
-	s.DataKeys = e.DataKeys()
 	return s
+}
+
+// dataKeys are the names of the stage's results, from its attributes where those have them ready.
+func dataKeys(e event.Event, of attributes) []string {
+	if v, ok := of.get(semconv.StageDataKeysKey); ok {
+		if keys, ok := v.texts(); ok {
+			return keys
+		}
+	}
+	return e.DataKeys()
 }
 
 // stageDetails are the stages that a run's wide event lists (catalogue 1.4): the last result of each. at stands in
@@ -210,23 +217,24 @@ func stageDetails(e event.Event, at pcommon.Timestamp) []StageFact {
 	if !ok || list.Type() != pcommon.ValueTypeSlice {
 		return nil
 	}
+	s := newScratch()
+	defer s.free()
 	details := make([]StageFact, 0, list.Slice().Len())
 	for _, item := range list.Slice().All() {
 		if item.Type() != pcommon.ValueTypeMap {
 			continue
 		}
 		d := event.Detail(item.Map(), e.Record)
-		own := pcommon.NewMap()
-		d.Attributes(own, own, true)
-		details = append(details, stageFact(d, at, own))
+		s.readDetail(d)
+		details = append(details, stageFact(d, at, &s.own))
 	}
 	return details
 }
 
-func callFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) CallFact {
-	c := CallFact{ID: e.CallID(), Status: e.CallStatus(), Stage: e.StageName(), Attributes: own}
+func callFact(e event.Event, at pcommon.Timestamp, own *attributes) CallFact {
+	own.remove(semconv.StageAttemptKey)
+	c := CallFact{ID: e.CallID(), Status: e.CallStatus(), Stage: e.StageName(), Attributes: slices.Clone(*own)}
 	c.Attempt, _ = e.Int("stage_attempt")
-	own.Remove(semconv.StageAttemptKey)
 	if e.Name == semconv.EventCallStarted {
 		c.Start = at
 		return c
@@ -236,11 +244,4 @@ func callFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) CallFact {
 		c.Start = event.Before(at, d)
 	}
 	return c
-}
-
-func addAll(dst, src pcommon.Map) {
-	dst.EnsureCapacity(dst.Len() + src.Len())
-	for key, v := range src.All() {
-		v.CopyTo(dst.PutEmpty(key))
-	}
 }

@@ -41,7 +41,7 @@ func (r *run) flush(parentTrace func(runID string) semconv.TraceID) *Run {
 	r.leftCalls, r.leftTools = cloneSet(r.leftCalls), cloneSet(r.leftTools)
 	for _, c := range out.Calls {
 		r.leftCalls[c.ID] = true
-		c.attributes = maps.Clone(c.attributes) // the run's own goes on to change while the span is written
+		c.attributes = slices.Clone(c.attributes) // the run's own goes on to change while the span is written
 	}
 	for _, t := range out.Tools {
 		r.leftTools[t.ID] = true

@@ -4,67 +4,109 @@
 package assembly
 
 import (
-	"cmp"
-	"maps"
 	"slices"
-	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
 // folded gathers attributes from facts in any order: of two values for one key the later event's wins, then the
-// larger, so every order gives the same.
-type folded map[string]foldedValue
+// larger, so every order gives the same. They are sorted by key: there are few of them, and so they are found without
+// a map and written without sorting.
+type folded []foldedValue
 
 type foldedValue struct {
-	at    pcommon.Timestamp
-	value pcommon.Value
+	attribute
+	at pcommon.Timestamp
 }
 
 // maxFolded bounds the attributes of one run, stage or call: an application may send a new key with each event.
 const maxFolded = 512
 
-// add takes the attributes of an event at the given time. The values are kept, not copied.
-func (f folded) add(at pcommon.Timestamp, attributes pcommon.Map) {
-	for key, v := range attributes.All() {
-		old, ok := f[key]
-		if !ok && len(f) >= maxFolded {
-			continue
-		}
-		if !ok || at > old.at || (at == old.at && larger(v, old.value)) {
-			f[key] = foldedValue{at, v}
+// find is where key is, or belongs.
+func (f folded) find(key string) (i int, ok bool) {
+	from, to := 0, len(f)
+	for from < to {
+		if middle := (from + to) / 2; f[middle].key < key {
+			from = middle + 1
+		} else {
+			to = middle
 		}
 	}
+	return from, from < len(f) && f[from].key == key
+}
+
+// add takes the attributes of an event at the given time.
+func (f *folded) add(at pcommon.Timestamp, of attributes) {
+	if len(*f) == 0 {
+		*f = slices.Grow(*f, min(len(of), maxFolded))
+	}
+	for i := range of {
+		f.addOne(at, of[i])
+	}
+}
+
+func (f *folded) addOne(at pcommon.Timestamp, a attribute) {
+	i, ok := f.find(a.key)
+	if !ok {
+		f.insert(i, foldedValue{a, at})
+		return
+	}
+	old := &(*f)[i]
+	if at > old.at || (at == old.at && larger(a.value, old.value)) {
+		old.value, old.at = a.value, at
+	}
+}
+
+// insert puts a new key at its place, if there is room.
+func (f *folded) insert(i int, v foldedValue) {
+	if len(*f) < maxFolded {
+		*f = slices.Insert(*f, i, v)
+	}
+}
+
+// set puts the value in place of what is there, and has room for it in any case.
+func (f *folded) set(v foldedValue) {
+	i, ok := f.find(v.key)
+	if ok {
+		(*f)[i] = v
+		return
+	}
+	*f = slices.Insert(*f, i, v)
 }
 
 // addOlder takes what was gathered earlier. Of two values for one key the later still wins, at the same time the
 // newly gathered one.
-func (f folded) addOlder(earlier folded) {
-	for key, old := range earlier {
-		v, ok := f[key]
-		if (!ok && len(f) < maxFolded) || (ok && old.at > v.at) {
-			f[key] = old
+func (f *folded) addOlder(earlier folded) {
+	for _, old := range earlier {
+		i, ok := f.find(old.key)
+		if !ok {
+			f.insert(i, old)
+		} else if old.at > (*f)[i].at {
+			(*f)[i] = old
 		}
 	}
 }
 
-// larger orders values by their text, and those that read alike, such as 1 and "1", by their type.
-func larger(a, b pcommon.Value) bool {
-	return cmp.Or(strings.Compare(a.AsString(), b.AsString()), cmp.Compare(a.Type(), b.Type())) > 0
+// get is the value of key; ok is false when there is none.
+func (f folded) get(key string) (v foldedValue, ok bool) {
+	if i, ok := f.find(key); ok {
+		return f[i], true
+	}
+	return foldedValue{}, false
 }
 
 // text is the value of key as text, "" when there is none.
 func (f folded) text(key string) string {
-	if v, ok := f[key]; ok {
-		return v.value.AsString()
+	if i, ok := f.find(key); ok {
+		return f[i].value.text()
 	}
 	return ""
 }
 
 // copyTo writes the attributes in the order of their keys.
 func (f folded) copyTo(dst pcommon.Map) {
-	dst.EnsureCapacity(dst.Len() + len(f) + 4)
-	for _, key := range slices.Sorted(maps.Keys(f)) {
-		f[key].value.CopyTo(dst.PutEmpty(key))
+	dst.EnsureCapacity(dst.Len() + len(f))
+	for i := range f {
+		f[i].value.copyTo(dst.PutEmpty(f[i].key))
 	}
 }

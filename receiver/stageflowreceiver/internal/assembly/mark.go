@@ -57,7 +57,7 @@ const (
 	markName       = "name"
 )
 
-func ownerOf(f Fact) string {
+func ownerOf(f *Fact) string {
 	if f.RunID == "" && f.Call != nil {
 		return ownerCall + f.Call.ID
 	}
@@ -80,8 +80,9 @@ func Owners(lr plog.LogRecord) []string {
 		return nil
 	}
 	var owners []string
-	for _, f := range Facts(e, e.JoinedRunID(), "", 0) {
-		owners = append(owners, ownerOf(f))
+	facts := Facts(e, e.JoinedRunID(), "", 0)
+	for i := range facts {
+		owners = append(owners, ownerOf(&facts[i]))
 	}
 	return owners
 }
@@ -174,7 +175,7 @@ func (s *settled) mark(consumed []journal.Owned, lr plog.LogRecord) {
 	putAttempts(attrs, s.attempts)
 	if s.attributes != nil {
 		putFolded(attrs, markAttributes, s.attributes)
-		s.cause.CopyTo(attrs.PutEmptyMap(markCause))
+		s.cause.copyTo(attrs.PutEmptyMap(markCause))
 		putNotes(attrs, s.notes)
 	}
 	putOpenCalls(attrs, s.calls)
@@ -204,9 +205,8 @@ func readSettled(attrs pcommon.Map) *settled {
 		s.start = pcommon.Timestamp(v.Int())
 	}
 	if s.attributes = foldedOf(attrs, markAttributes); s.attributes != nil {
-		s.cause = pcommon.NewMap()
 		if v, ok := attrs.Get(markCause); ok && v.Type() == pcommon.ValueTypeMap {
-			v.Map().CopyTo(s.cause)
+			s.cause = attributesOf(v.Map())
 		}
 		s.notes = readNotes(attrs)
 	}

@@ -22,16 +22,18 @@ const maxShown = 512
 type Note struct {
 	Time       pcommon.Timestamp
 	Name       string
-	Attributes pcommon.Map
-	text       string // the attributes, canonical
+	Attributes attributes
 }
 
-func newNote(e event.Event, at pcommon.Timestamp, attributes pcommon.Map) Note {
-	return Note{Time: at, Name: e.Type, Attributes: attributes, text: string(canonical(attributes))}
+func newNote(e event.Event, at pcommon.Timestamp, of attributes) Note {
+	return Note{Time: at, Name: e.Type, Attributes: slices.Clone(of)}
 }
 
 func compareNotes(a, b Note) int {
-	return cmp.Or(cmp.Compare(a.Time, b.Time), strings.Compare(a.Name, b.Name), strings.Compare(a.text, b.text))
+	if d := cmp.Or(cmp.Compare(a.Time, b.Time), strings.Compare(a.Name, b.Name)); d != 0 {
+		return d
+	}
+	return compareAttributes(a.Attributes, b.Attributes)
 }
 
 // addNotes puts notes of two times together, each once, and keeps the earliest.
@@ -48,7 +50,7 @@ func writeNotes(notes []Note, span ptrace.Span) {
 		to := span.Events().AppendEmpty()
 		to.SetTimestamp(n.Time)
 		to.SetName(n.Name)
-		n.Attributes.CopyTo(to.Attributes())
+		n.Attributes.copyTo(to.Attributes())
 	}
 }
 
@@ -60,7 +62,7 @@ type ShownFact struct {
 	Stage string
 }
 
-func shownFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) *ShownFact {
+func shownFact(e event.Event, at pcommon.Timestamp, own attributes) *ShownFact {
 	return &ShownFact{Note: newNote(e, at, own), On: e.Name.ShownOn(), Stage: e.StageName()}
 }
 

@@ -29,7 +29,7 @@ func newOrphans() *orphans {
 	return o
 }
 
-func (a *Assembler) addOrphan(f Fact, pos journal.Position) {
+func (a *Assembler) addOrphan(f *Fact, pos journal.Position) {
 	o, ok := a.orphans.Peek(f.Call.ID)
 	if !ok {
 		o = &orphan{claim: a.set.Journal.Claim(ownerCall + f.Call.ID)}
@@ -41,7 +41,7 @@ func (a *Assembler) addOrphan(f Fact, pos journal.Position) {
 		a.lost++
 		return
 	}
-	o.ends = append(o.ends, f)
+	o.ends = append(o.ends, *f)
 	o.claim.Add(pos)
 }
 
@@ -51,8 +51,8 @@ func (a *Assembler) adopt(r *run, callID string) {
 	if !ok {
 		return
 	}
-	for _, end := range o.ends {
-		r.add(end)
+	for i := range o.ends {
+		r.add(&o.ends[i])
 	}
 	r.claim.Join(o.claim)
 	o.claim = nil // it is the run's, and not to be released

@@ -5,7 +5,6 @@ package assembly
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -38,7 +37,7 @@ type Run struct {
 	Revised, Sent bool
 
 	attributes folded
-	cause      pcommon.Map
+	cause      attributes
 	notes      []Note
 	// again is set when this is what came after the run had settled.
 	again bool
@@ -67,13 +66,15 @@ type Call struct {
 func (r *run) resolve(parentTrace func(runID string) semconv.TraceID) *Run {
 	out := &Run{
 		ID: r.id, Service: r.serviceName(), Trace: r.traceID(), Parent: r.trace.parent,
-		ParentID: r.attributes.text(semconv.RunParentIDKey), attributes: r.attributes, cause: pcommon.NewMap(),
+		ParentID: r.attributes.text(semconv.RunParentIDKey), attributes: r.attributes,
 		again: r.earlier != nil,
 	}
 	if out.ParentID != "" {
 		out.ParentTrace = parentTrace(out.ParentID)
 	}
-	for _, name := range r.stageNames() {
+	names := r.stageNames()
+	out.Attempts = make([]*Attempt, 0, len(names))
+	for _, name := range names {
 		out.Attempts = append(out.Attempts, resolveAttempts(name, r.stages[name], r.left[name])...)
 	}
 	r.resolveCalls(out)
@@ -86,14 +87,31 @@ func (r *run) resolve(parentTrace func(runID string) semconv.TraceID) *Run {
 
 // stageNames are the stages that facts tell of, and those whose spans have left: late calls may hang under them.
 func (r *run) stageNames() []string {
-	names := slices.Collect(maps.Keys(r.stages))
-	names = slices.AppendSeq(names, maps.Keys(r.left))
+	names := make([]string, 0, len(r.stages)+len(r.left))
+	for name := range r.stages {
+		names = append(names, name)
+	}
+	for name := range r.left {
+		names = append(names, name)
+	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }
 
+func sortedKeys[V any](m map[string]V) []string {
+	if len(m) == 0 {
+		return nil
+	}
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
 func (r *run) resolveCalls(out *Run) {
-	for _, id := range slices.Sorted(maps.Keys(r.calls)) {
+	for _, id := range sortedKeys(r.calls) {
 		c := r.calls[id]
 		if c.left {
 			continue
@@ -158,13 +176,13 @@ func (r *run) resolveEnd(out *Run) {
 	case len(r.ends) > 0:
 		e := r.ends[0]
 		out.EndKind, out.Status, out.End = e.Kind, e.Status, e.Time
-		e.Cause.CopyTo(out.cause)
+		out.cause = slices.Clone(e.Cause)
 		out.EarlierEnds = r.ends[1:]
 		for _, o := range out.EarlierEnds {
 			if o.Status == out.Status {
 				// What one way of telling the end does not have, another may: pipeline.failed has no duration.
-				fill(out.cause, semconv.RunDurationKey, o.Cause)
-				fill(out.cause, semconv.RunReasonKey, o.Cause)
+				fill(&out.cause, semconv.RunDurationKey, o.Cause)
+				fill(&out.cause, semconv.RunReasonKey, o.Cause)
 			}
 		}
 	case open:
@@ -180,8 +198,8 @@ func (r *run) resolveEnd(out *Run) {
 		out.completeCause(failed)
 	case out.Status == semconv.StatusCancelled && cancelled != nil:
 		// No event of the framework names the stage that cancelled its run (catalogue 1.4).
-		if _, told := out.cause.Get(semconv.RunFailedStageKey); !told {
-			out.cause.PutStr(semconv.RunFailedStageKey, cancelled.Stage)
+		if !out.cause.has(semconv.RunFailedStageKey) {
+			out.cause.put(semconv.RunFailedStageKey, textValue(cancelled.Stage))
 		}
 	}
 }
@@ -197,13 +215,13 @@ var causeText = []string{
 func (out *Run) completeCause(failed *Attempt) {
 	for _, e := range out.EarlierEnds {
 		if e.Status == semconv.StatusFailed {
-			fill(out.cause, semconv.RunFailedStageKey, e.Cause)
-			fillText(out.cause, e.Cause)
+			fill(&out.cause, semconv.RunFailedStageKey, e.Cause)
+			fillText(&out.cause, e.Cause)
 		}
 	}
-	if stage, ok := out.cause.Get(semconv.RunFailedStageKey); ok {
+	if stage, ok := out.cause.get(semconv.RunFailedStageKey); ok {
 		for _, a := range out.Attempts {
-			if a.Status == semconv.StatusFailed && a.Stage == stage.AsString() {
+			if a.Status == semconv.StatusFailed && a.Stage == stage.text() {
 				failed = a
 			}
 		}
@@ -211,27 +229,29 @@ func (out *Run) completeCause(failed *Attempt) {
 	if failed == nil {
 		return
 	}
-	blame := pcommon.NewMap()
-	failed.attributes.copyTo(blame)
-	blame.PutStr(semconv.RunFailedStageKey, failed.Stage)
-	fill(out.cause, semconv.RunFailedStageKey, blame)
-	if stage, _ := out.cause.Get(semconv.RunFailedStageKey); stage.AsString() == failed.Stage {
-		fillText(out.cause, blame)
+	blame := make(attributes, 0, len(failed.attributes)+1)
+	for _, v := range failed.attributes {
+		blame = append(blame, v.attribute)
+	}
+	blame.put(semconv.RunFailedStageKey, textValue(failed.Stage))
+	fill(&out.cause, semconv.RunFailedStageKey, blame)
+	if stage, _ := out.cause.get(semconv.RunFailedStageKey); stage.text() == failed.Stage {
+		fillText(&out.cause, blame)
 	}
 }
 
-func fill(dst pcommon.Map, key string, src pcommon.Map) {
-	if _, has := dst.Get(key); has {
+func fill(dst *attributes, key string, src attributes) {
+	if dst.has(key) {
 		return
 	}
-	if v, ok := src.Get(key); ok {
-		v.CopyTo(dst.PutEmpty(key))
+	if v, ok := src.get(key); ok {
+		dst.put(key, v)
 	}
 }
 
-func fillText(dst, src pcommon.Map) {
+func fillText(dst *attributes, src attributes) {
 	for _, key := range causeText {
-		if _, has := dst.Get(key); has {
+		if dst.has(key) {
 			return
 		}
 	}

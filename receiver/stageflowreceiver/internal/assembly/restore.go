@@ -141,13 +141,14 @@ func (rs *Restore) EndMarks() Remembered {
 func (rs *Restore) Facts(facts []Fact, lr plog.LogRecord, at journal.Position) {
 	rs.to.mu.Lock()
 	defer rs.to.mu.Unlock()
-	for _, f := range facts {
+	for i := range facts {
+		f := &facts[i]
 		owner := ownerOf(f)
 		if rs.consumed[owner][at] || !journal.OnlyFor(lr, owner) {
 			continue
 		}
 		if f.RunID == "" {
-			rs.orphans = append(rs.orphans, orphanAt{f, at})
+			rs.orphans = append(rs.orphans, orphanAt{*f, at})
 			continue
 		}
 		rs.to.add(f, rs.now, at)
@@ -167,8 +168,9 @@ func (rs *Restore) EndEvents(runOf func(callID string) string) {
 	rs.to.mu.Lock()
 	defer rs.to.mu.Unlock()
 	slices.SortStableFunc(rs.orphans, func(a, b orphanAt) int { return cmp.Compare(a.at, b.at) })
-	for _, o := range rs.orphans {
-		rs.to.add(o.Fact, rs.now, o.at)
+	for i := range rs.orphans {
+		o := &rs.orphans[i]
+		rs.to.add(&o.Fact, rs.now, o.at)
 		if r := rs.to.active[runOf(o.Call.ID)]; r != nil {
 			rs.to.adopt(r, o.Call.ID)
 			rs.to.deadlines.set(r, rs.to.deadline(r))

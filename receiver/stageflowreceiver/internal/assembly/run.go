@@ -32,9 +32,9 @@ const (
 type run struct {
 	id         string
 	attributes folded
-	service    folded
+	service    latestText
 	ends       []RunEnd
-	stages     map[string][]StageFact
+	stages     map[string][]*StageFact
 	stageFacts int
 	calls      map[string]*call
 	tools      map[string]*tool
@@ -46,6 +46,7 @@ type run struct {
 	startedAt   pcommon.Timestamp
 	first, last pcommon.Timestamp
 	trace       traceContext
+	derived     semconv.TraceID // the trace that the id gives, once it has been asked for
 	dropped     int
 
 	// arrived and ended are times of arrival: of the latest fact, and of the first end that closes the run.
@@ -87,12 +88,24 @@ type traceContext struct {
 	ofStart bool
 }
 
+// latestText is the text that the latest event gives, of those at one time the largest.
+type latestText struct {
+	at   pcommon.Timestamp
+	text string
+}
+
+func (l *latestText) add(at pcommon.Timestamp, text string) {
+	if l.text == "" || at > l.at || (at == l.at && text > l.text) {
+		l.at, l.text = at, text
+	}
+}
+
 func newRun(id string) *run {
-	return &run{id: id, attributes: folded{}, service: folded{}, stages: map[string][]StageFact{}, calls: map[string]*call{}, tools: map[string]*tool{}}
+	return &run{id: id, attributes: folded{}, stages: map[string][]*StageFact{}}
 }
 
 // add takes a fact. The order of facts does not matter.
-func (r *run) add(f Fact) {
+func (r *run) add(f *Fact) {
 	if r.claim != nil && f.Key != 0 && len(r.keys) < maxKeys {
 		r.keys = append(r.keys, f.Key)
 	}
@@ -101,9 +114,7 @@ func (r *run) add(f Fact) {
 	}
 	r.last = max(r.last, f.Time)
 	if f.Service != "" {
-		m := pcommon.NewMap()
-		m.PutStr(semconv.ServiceNameKey, f.Service)
-		r.service.add(f.Time, m)
+		r.service.add(f.Time, f.Service)
 	}
 	r.attributes.add(f.Time, f.Attributes)
 	r.trace.merge(f.Trace, f.Parent, f.Start != nil)
@@ -117,16 +128,16 @@ func (r *run) add(f Fact) {
 		r.addEnd(*f.End)
 	}
 	if f.Stage != nil {
-		r.addStage(*f.Stage)
+		r.addStage(f.Stage)
 	}
-	for _, s := range f.Details {
-		r.addStage(s)
+	for i := range f.Details {
+		r.addStage(&f.Details[i])
 	}
 	if f.Call != nil {
-		r.addCall(*f.Call, f.Time)
+		r.addCall(f.Call, f.Time)
 	}
 	if f.Tool != nil {
-		r.addTool(*f.Tool, f.Time)
+		r.addTool(f.Tool, f.Time)
 	}
 	if f.Shown != nil {
 		r.addShown(*f.Shown)
@@ -145,7 +156,7 @@ func (r *run) addEnd(e RunEnd) {
 	}
 }
 
-func (r *run) addStage(s StageFact) {
+func (r *run) addStage(s *StageFact) {
 	if r.stageFacts >= maxStageFacts {
 		r.dropped++
 		return
@@ -154,7 +165,7 @@ func (r *run) addStage(s StageFact) {
 	r.stages[s.Name] = append(r.stages[s.Name], s)
 }
 
-func (r *run) addCall(f CallFact, at pcommon.Timestamp) {
+func (r *run) addCall(f *CallFact, at pcommon.Timestamp) {
 	if f.ID == "" {
 		return // without an id its start and its end are two log records
 	}
@@ -165,7 +176,7 @@ func (r *run) addCall(f CallFact, at pcommon.Timestamp) {
 			return
 		}
 		c = &call{id: f.ID, attributes: folded{}, status: semconv.StatusRunning}
-		r.calls[f.ID] = c
+		r.addKnown(f.ID, c)
 	}
 	c.left = false
 	c.attributes.add(at, f.Attributes)
@@ -178,6 +189,14 @@ func (r *run) addCall(f CallFact, at pcommon.Timestamp) {
 	if f.Stage != "" && (f.Stage > c.stage || (f.Stage == c.stage && f.Attempt > c.attempt)) {
 		c.stage, c.attempt = f.Stage, f.Attempt
 	}
+}
+
+// addKnown makes room for calls with the first: most runs have none.
+func (r *run) addKnown(id string, c *call) {
+	if r.calls == nil {
+		r.calls = map[string]*call{}
+	}
+	r.calls[id] = c
 }
 
 // closing tells whether an end is known that needs no more waiting than for stragglers.
@@ -203,13 +222,7 @@ func compareEnds(a, b RunEnd) int {
 	if d := statusRank[a.Status] - statusRank[b.Status]; d != 0 {
 		return d
 	}
-	return cmp.Or(bytes.Compare(canonical(a.Cause), canonical(b.Cause)), cmp.Compare(a.Start, b.Start))
-}
-
-func canonical(m pcommon.Map) []byte {
-	v := pcommon.NewValueMap()
-	m.CopyTo(v.Map())
-	return []byte(v.AsString()) // sorted keys
+	return cmp.Or(compareAttributes(a.Cause, b.Cause), cmp.Compare(a.Start, b.Start))
 }
 
 func (c *traceContext) merge(trace semconv.TraceID, parent semconv.SpanID, ofStart bool) {
@@ -236,5 +249,8 @@ func (r *run) traceID() semconv.TraceID {
 	if !r.trace.trace.IsZero() {
 		return r.trace.trace
 	}
-	return semconv.RunTraceID(r.id)
+	if r.derived.IsZero() {
+		r.derived = semconv.RunTraceID(r.id)
+	}
+	return r.derived
 }

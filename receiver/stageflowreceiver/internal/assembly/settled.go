@@ -28,7 +28,7 @@ type settled struct {
 	calls map[string]*call
 	// attributes, cause and notes are kept only while a stronger end may still come, and the run span with it.
 	attributes folded
-	cause      pcommon.Map
+	cause      attributes
 	notes      []Note
 	until      time.Time
 	// keys are those of the run's events.
@@ -50,7 +50,7 @@ func (m *memory) get(id string) *settled { return m.byID[id] }
 func (m *memory) put(r *Run, earlier *settled, now time.Time) *settled {
 	s := &settled{
 		id: r.ID, service: r.Service, trace: r.Trace, parent: r.Parent, parentID: r.ParentID, start: r.Start, end: r.EndKind, status: r.Status,
-		attempts: map[string][]sentAttempt{}, until: now.Add(rememberFor),
+		attempts: make(map[string][]sentAttempt, len(r.Attempts)), until: now.Add(rememberFor),
 	}
 	if earlier != nil {
 		if r.Sent {
@@ -67,12 +67,17 @@ func (m *memory) put(r *Run, earlier *settled, now time.Time) *settled {
 	if !r.Sent && r.EndKind.Rank() < semconv.EndExplicit.Rank() {
 		s.attributes, s.cause, s.notes = r.attributes, r.cause, r.notes
 	}
-	stages := map[string][]sentAttempt{}
 	for _, a := range r.Attempts {
-		stages[a.Stage] = append(stages[a.Stage], a.remember())
+		delete(s.attempts, a.Stage) // what is known now has all that was known before
 	}
-	for stage, sent := range stages {
-		s.attempts[stage] = sent
+	sent := make([]sentAttempt, len(r.Attempts)) // most stages have one attempt, so these share their room
+	for i, a := range r.Attempts {
+		sent[i] = a.remember()
+		if known := s.attempts[a.Stage]; known != nil {
+			s.attempts[a.Stage] = append(known, sent[i])
+		} else {
+			s.attempts[a.Stage] = sent[i : i+1 : i+1]
+		}
 	}
 	m.keep(s)
 	return s

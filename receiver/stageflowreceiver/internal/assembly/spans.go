@@ -15,6 +15,10 @@ import (
 // Spans writes the spans of runs: one resource per service, the spans of a run one after another, the run first.
 func Spans(runs []*Run) ptrace.Traces {
 	td := ptrace.NewTraces()
+	count := map[string]int{}
+	for _, r := range runs {
+		count[r.Service] += 1 + len(r.Attempts) + len(r.Calls) + len(r.Tools)
+	}
 	byService := map[string]ptrace.SpanSlice{}
 	for _, r := range runs {
 		spans, ok := byService[r.Service]
@@ -24,6 +28,7 @@ func Spans(runs []*Run) ptrace.Traces {
 			ss := rs.ScopeSpans().AppendEmpty()
 			ss.Scope().SetName(semconv.ScopeName)
 			spans = ss.Spans()
+			spans.EnsureCapacity(count[r.Service])
 			byService[r.Service] = spans
 		}
 		r.write(spans)
@@ -34,20 +39,20 @@ func Spans(runs []*Run) ptrace.Traces {
 }
 
 func (r *Run) write(spans ptrace.SpanSlice) {
-	spans.EnsureCapacity(spans.Len() + 1 + len(r.Attempts) + len(r.Calls) + len(r.Tools))
+	top := semconv.RunSpanID(r.ID)
 	if !r.Sent {
-		r.writeRun(spans.AppendEmpty())
+		r.writeRun(top, spans.AppendEmpty())
 	}
 	for _, a := range r.Attempts {
 		if a.leaves() {
-			r.writeAttempt(a, spans.AppendEmpty())
+			r.writeAttempt(a, top, spans.AppendEmpty())
 		}
 	}
 	for _, c := range r.Calls {
-		r.writeCall(c, spans.AppendEmpty())
+		r.writeCall(c, top, spans.AppendEmpty())
 	}
 	for _, t := range r.Tools {
-		r.writeTool(t, spans.AppendEmpty())
+		r.writeTool(t, top, spans.AppendEmpty())
 	}
 }
 
@@ -56,7 +61,8 @@ func (a *Attempt) leaves() bool {
 	return a.sent == nil || (!a.sent.ended && len(a.facts) > 0)
 }
 
-func (r *Run) begin(span ptrace.Span, id semconv.SpanID, name string, start, end pcommon.Timestamp) pcommon.Map {
+// begin writes what all spans have. more is how many attributes come to the run's id.
+func (r *Run) begin(span ptrace.Span, id semconv.SpanID, name string, start, end pcommon.Timestamp, more int) pcommon.Map {
 	span.SetTraceID(pcommon.TraceID(r.Trace))
 	span.SetSpanID(pcommon.SpanID(id))
 	span.SetName(name)
@@ -64,19 +70,17 @@ func (r *Run) begin(span ptrace.Span, id semconv.SpanID, name string, start, end
 	span.SetStartTimestamp(start)
 	span.SetEndTimestamp(end)
 	attrs := span.Attributes()
-	attrs.EnsureCapacity(16)
+	attrs.EnsureCapacity(1 + more)
 	attrs.PutStr(semconv.RunIDKey, r.ID)
 	return attrs
 }
 
-func (r *Run) writeRun(span ptrace.Span) {
+func (r *Run) writeRun(id semconv.SpanID, span ptrace.Span) {
 	pipeline := r.attributes.text(semconv.GenAIWorkflowNameKey)
-	attrs := r.begin(span, semconv.RunSpanID(r.ID), nameOf(semconv.OperationInvokeWorkflow, pipeline), r.Start, r.End)
+	attrs := r.begin(span, id, nameOf(semconv.OperationInvokeWorkflow, pipeline), r.Start, r.End, len(r.attributes)+len(r.cause)+6)
 	attrs.PutStr(semconv.GenAIOperationNameKey, semconv.OperationInvokeWorkflow)
 	r.attributes.copyTo(attrs)
-	for key, v := range r.cause.All() {
-		v.CopyTo(attrs.PutEmpty(key))
-	}
+	r.cause.copyTo(attrs)
 	attrs.PutStr(semconv.RunStatusKey, string(r.Status))
 	attrs.PutStr(semconv.RunEndKey, string(r.EndKind))
 	attrs.PutInt(semconv.RunRevisionKey, int64(r.EndKind.Rank()))
@@ -121,9 +125,9 @@ func (r *Run) linkParent(span ptrace.Span) {
 	link.Attributes().PutStr(semconv.RunIDKey, r.ParentID)
 }
 
-func (r *Run) writeAttempt(a *Attempt, span ptrace.Span) {
-	attrs := r.begin(span, semconv.StageSpanID(r.ID, a.Stage, a.Number), nameOf("stage", a.Stage), a.Start, a.End)
-	span.SetParentSpanID(pcommon.SpanID(semconv.RunSpanID(r.ID)))
+func (r *Run) writeAttempt(a *Attempt, above semconv.SpanID, span ptrace.Span) {
+	attrs := r.begin(span, semconv.StageSpanID(r.ID, a.Stage, a.Number), nameOf("stage", a.Stage), a.Start, a.End, len(a.attributes)+4)
+	span.SetParentSpanID(pcommon.SpanID(above))
 	a.attributes.copyTo(attrs)
 	attrs.PutStr(semconv.StageNameKey, a.Stage)
 	attrs.PutStr(semconv.StageStatusKey, string(a.Status))
@@ -132,14 +136,14 @@ func (r *Run) writeAttempt(a *Attempt, span ptrace.Span) {
 	setStatus(span, a.Status)
 }
 
-func (r *Run) writeCall(c *Call, span ptrace.Span) {
+func (r *Run) writeCall(c *Call, above semconv.SpanID, span ptrace.Span) {
 	operation, model := c.attributes.text(semconv.GenAIOperationNameKey), c.attributes.text(semconv.GenAIRequestModelKey)
 	if operation == "" {
 		operation = "provider_call"
 	}
-	attrs := r.begin(span, semconv.CallSpanID(r.ID, c.ID), nameOf(operation, model), c.Start, c.End)
+	attrs := r.begin(span, semconv.CallSpanID(r.ID, c.ID), nameOf(operation, model), c.Start, c.End, len(c.attributes)+5)
 	span.SetKind(ptrace.SpanKindClient)
-	parent := semconv.RunSpanID(r.ID)
+	parent := above
 	c.attributes.copyTo(attrs)
 	if c.Stage != nil {
 		parent = semconv.StageSpanID(r.ID, c.Stage.Stage, c.Stage.Number)

@@ -59,7 +59,7 @@ func (a *Assembler) ServiceOf(runID string) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if r := a.active[runID]; r != nil {
-		return r.service.text(semconv.ServiceNameKey)
+		return r.service.text
 	}
 	return ""
 }
@@ -69,5 +69,5 @@ func (r *run) serviceName() string {
 	if r.earlier != nil && r.earlier.service != semconv.DefaultServiceName {
 		return r.earlier.service
 	}
-	return cmp.Or(r.service.text(semconv.ServiceNameKey), semconv.DefaultServiceName)
+	return cmp.Or(r.service.text, semconv.DefaultServiceName)
 }

@@ -5,7 +5,6 @@ package assembly
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -26,7 +25,7 @@ type ToolFact struct {
 	// Stage and Attempt name the stage attempt that called the tool; "" and 0 when the event does not tell.
 	Stage      string
 	Attempt    int64
-	Attributes pcommon.Map
+	Attributes attributes
 	// Note is what goes on the span as an event, nil for nothing.
 	Note *Note
 }
@@ -65,12 +64,12 @@ func compareToolEnds(a, b ToolEnd) int {
 // toolKeys are the attributes of a note that belong on the span.
 var toolKeys = map[string]bool{semconv.GenAIToolNameKey: true, semconv.GenAIToolCallIDKey: true, semconv.StageNameKey: true}
 
-func toolFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) ToolFact {
-	t := ToolFact{ID: e.ToolID(), Stage: e.ToolStage(), Attributes: own}
+func toolFact(e event.Event, at pcommon.Timestamp, own *attributes) ToolFact {
+	t := ToolFact{ID: e.ToolID(), Stage: e.ToolStage()}
 	t.Attempt, _ = e.Int("stage_attempt")
-	own.Remove(semconv.StageAttemptKey)
+	own.remove(semconv.StageAttemptKey)
 	if t.ID != "" {
-		own.PutStr(semconv.GenAIToolCallIDKey, t.ID)
+		own.put(semconv.GenAIToolCallIDKey, textValue(t.ID))
 	}
 	end := ToolEnd{Time: at, Status: e.ToolStatus()}
 	note := true
@@ -84,7 +83,7 @@ func toolFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) ToolFact {
 		end.Duration, _ = e.Duration("duration_ms")
 	case semconv.EventApprovalDecided:
 		if decision := e.ApprovalDecision(); decision != "" {
-			own.PutStr(semconv.ApprovalDecisionKey, decision)
+			own.put(semconv.ApprovalDecisionKey, textValue(decision))
 		}
 		if end.Status == semconv.StatusSkipped {
 			end.Strength = endDecided
@@ -98,17 +97,13 @@ func toolFact(e event.Event, at pcommon.Timestamp, own pcommon.Map) ToolFact {
 	if end.Strength != 0 {
 		t.End = end
 	}
-	if note {
-		t.Attributes = pcommon.NewMap()
-		own.RemoveIf(func(key string, v pcommon.Value) bool {
-			if toolKeys[key] {
-				v.CopyTo(t.Attributes.PutEmpty(key))
-			}
-			return toolKeys[key]
-		})
-		n := newNote(e, at, own)
-		t.Note = &n
+	if !note {
+		t.Attributes = slices.Clone(*own)
+		return t
 	}
+	t.Attributes = own.takeOut(toolKeys)
+	n := newNote(e, at, *own)
+	t.Note = &n
 	return t
 }
 
@@ -122,7 +117,7 @@ type tool struct {
 	notes                   []Note // in order
 }
 
-func (r *run) addTool(f ToolFact, at pcommon.Timestamp) {
+func (r *run) addTool(f *ToolFact, at pcommon.Timestamp) {
 	if f.ID == "" {
 		r.addUnnamed(f, at)
 		return
@@ -134,6 +129,9 @@ func (r *run) addTool(f ToolFact, at pcommon.Timestamp) {
 			return
 		}
 		t = &tool{attributes: folded{}}
+		if r.tools == nil {
+			r.tools = map[string]*tool{}
+		}
 		r.tools[f.ID] = t
 	}
 	t.take(f, at)
@@ -143,7 +141,7 @@ func (r *run) addTool(f ToolFact, at pcommon.Timestamp) {
 }
 
 // take takes all of a fact but its note.
-func (t *tool) take(f ToolFact, at pcommon.Timestamp) {
+func (t *tool) take(f *ToolFact, at pcommon.Timestamp) {
 	t.attributes.add(at, f.Attributes)
 	t.first = earliest(t.first, at)
 	t.invoked = earliest(t.invoked, f.Invoked)
@@ -214,14 +212,14 @@ type Tool struct {
 
 func (r *run) resolveTools(out *Run) {
 	tools := r.namedTools()
-	for _, id := range slices.Sorted(maps.Keys(tools)) {
+	for _, id := range sortedKeys(tools) {
 		t := tools[id]
 		if r.earlier != nil && t.aside() {
 			continue
 		}
 		o := &Tool{
 			ID: id, Start: t.start(), Status: semconv.StatusRunning,
-			attributes: maps.Clone(t.attributes), denied: t.end.Strength == endDecided, notes: slices.Clone(t.notes),
+			attributes: slices.Clone(t.attributes), denied: t.end.Strength == endDecided, notes: slices.Clone(t.notes),
 		}
 		if t.end.Strength != 0 {
 			o.Status, o.End = t.end.Status, max(t.end.Time, o.Start)
@@ -231,12 +229,12 @@ func (r *run) resolveTools(out *Run) {
 	}
 }
 
-func (r *Run) writeTool(t *Tool, span ptrace.Span) {
+func (r *Run) writeTool(t *Tool, above semconv.SpanID, span ptrace.Span) {
 	name := t.attributes.text(semconv.GenAIToolNameKey)
-	attrs := r.begin(span, semconv.ToolSpanID(r.ID, t.ID), nameOf(semconv.OperationExecuteTool, name), t.Start, t.End)
+	attrs := r.begin(span, semconv.ToolSpanID(r.ID, t.ID), nameOf(semconv.OperationExecuteTool, name), t.Start, t.End, len(t.attributes)+6)
 	attrs.PutStr(semconv.GenAIOperationNameKey, semconv.OperationExecuteTool)
 	t.attributes.copyTo(attrs)
-	parent := semconv.RunSpanID(r.ID)
+	parent := above
 	if t.Stage != nil {
 		parent = semconv.StageSpanID(r.ID, t.Stage.Stage, t.Stage.Number)
 		attrs.PutStr(semconv.StageNameKey, t.Stage.Stage)

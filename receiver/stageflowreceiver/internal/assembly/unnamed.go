@@ -4,7 +4,6 @@
 package assembly
 
 import (
-	"bytes"
 	"cmp"
 	"maps"
 	"slices"
@@ -18,13 +17,13 @@ import (
 // invoked and never again (catalogue 1.9). It belongs to the call of that tool which was open at its time, as the end of
 // a stage belongs to the attempt that was; where several were, nothing tells which, and it is a log record only.
 type unnamedTool struct {
-	ToolFact
+	*ToolFact
 	at   pcommon.Timestamp
 	tool string
 }
 
-func (r *run) addUnnamed(f ToolFact, at pcommon.Timestamp) {
-	name, ok := f.Attributes.Get(semconv.GenAIToolNameKey)
+func (r *run) addUnnamed(f *ToolFact, at pcommon.Timestamp) {
+	name, ok := f.Attributes.get(semconv.GenAIToolNameKey)
 	if !ok {
 		return
 	}
@@ -32,7 +31,7 @@ func (r *run) addUnnamed(f ToolFact, at pcommon.Timestamp) {
 		r.dropped++
 		return
 	}
-	r.unnamed = append(r.unnamed, unnamedTool{f, at, name.AsString()})
+	r.unnamed = append(r.unnamed, unnamedTool{f, at, name.text()})
 }
 
 // namedTools are the tool calls by id, with what the events that name none say of them.
@@ -41,7 +40,7 @@ func (r *run) namedTools() map[string]*tool {
 		return r.tools
 	}
 	byName := map[string][]string{}
-	for _, id := range slices.Sorted(maps.Keys(r.tools)) {
+	for _, id := range sortedKeys(r.tools) {
 		name := r.tools[id].attributes.text(semconv.GenAIToolNameKey)
 		byName[name] = append(byName[name], id)
 	}
@@ -68,22 +67,23 @@ func (r *run) namedTools() map[string]*tool {
 
 // compareUnnamed is the order of time; of events at one time, ends come last.
 func compareUnnamed(a, b unnamedTool) int {
-	return cmp.Or(
+	if d := cmp.Or(
 		cmp.Compare(a.at, b.at),
 		compareToolEnds(a.End, b.End),
 		cmp.Compare(a.Started, b.Started),
 		cmp.Compare(a.Invoked, b.Invoked),
 		cmp.Compare(a.Attempt, b.Attempt),
-		cmp.Compare(noteText(a), noteText(b)),
-		bytes.Compare(canonical(a.Attributes), canonical(b.Attributes)),
-	)
+	); d != 0 {
+		return d
+	}
+	return cmp.Or(cmp.Compare(noteText(a), noteText(b)), compareAttributes(a.Attributes, b.Attributes))
 }
 
 func noteText(f unnamedTool) string {
 	if f.Note == nil {
 		return ""
 	}
-	return f.Note.Name + " " + f.Note.text
+	return f.Note.Name + " " + f.Note.Attributes.canonical()
 }
 
 // onlyOpen is the one tool call, of those with the ids, that was open at the time.
@@ -103,6 +103,6 @@ func onlyOpen(tools map[string]*tool, ids []string, at pcommon.Timestamp) (id st
 
 func (t *tool) clone() *tool {
 	c := *t
-	c.attributes, c.notes = maps.Clone(t.attributes), slices.Clone(t.notes)
+	c.attributes, c.notes = slices.Clone(t.attributes), slices.Clone(t.notes)
 	return &c
 }
