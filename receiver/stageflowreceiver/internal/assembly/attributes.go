@@ -4,6 +4,7 @@
 package assembly
 
 import (
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -52,6 +53,13 @@ func (a *attributes) put(key string, v value) {
 	}
 	*a = append(*a, attribute{key, v})
 }
+
+// PutStr, PutInt, PutDouble and PutCopy take what an event says, see [event.Sink].
+func (a *attributes) PutStr(key, text string)         { a.put(key, textValue(text)) }
+func (a *attributes) PutInt(key string, n int64)      { a.put(key, value{slog.Int64Value(n)}) }
+func (a *attributes) PutDouble(key string, d float64) { a.put(key, value{slog.Float64Value(d)}) }
+
+func (a *attributes) PutCopy(key string, v pcommon.Value) { a.put(key, copyOf(v)) }
 
 func (a *attributes) putAll(b attributes) {
 	for _, one := range b {

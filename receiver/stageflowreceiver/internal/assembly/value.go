@@ -43,14 +43,14 @@ func valueOf(v pcommon.Value) value {
 	return value{slog.AnyValue(v)}
 }
 
-// takeValue is valueOf for a v that is used again: what would be shared is taken away from it.
-func takeValue(v pcommon.Value) value {
+// copyOf is valueOf for a v that may change.
+func copyOf(v pcommon.Value) value {
 	out := valueOf(v)
 	if _, shared := out.composite(); !shared {
 		return out
 	}
 	own := pcommon.NewValueEmpty()
-	v.MoveTo(own)
+	v.CopyTo(own)
 	return value{slog.AnyValue(own)}
 }
 

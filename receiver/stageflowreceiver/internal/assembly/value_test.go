@@ -33,7 +33,7 @@ func TestValuesAreThoseOfPdata(t *testing.T) {
 
 		again := pcommon.NewValueEmpty()
 		b.CopyTo(again)
-		taken := takeValue(again)
+		taken := copyOf(again)
 		again.SetStr("something else")
 		copied := pcommon.NewValueEmpty()
 		taken.copyTo(copied)

@@ -11,10 +11,28 @@ import (
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
-// Attributes writes the fields of the data as attributes, as the tables of semconv say: those that every event
+// Sink takes attributes. Of two for one key the later stays.
+type Sink interface {
+	PutStr(key, text string)
+	PutInt(key string, n int64)
+	PutDouble(key string, d float64)
+	// PutCopy keeps nothing of v, which may change.
+	PutCopy(key string, v pcommon.Value)
+}
+
+type mapSink struct{ pcommon.Map }
+
+func (m mapSink) PutCopy(key string, v pcommon.Value) { v.CopyTo(m.PutEmpty(key)) }
+
+// Attributes is WriteTo for maps.
+func (e Event) Attributes(common, own pcommon.Map, extras bool) {
+	e.WriteTo(mapSink{common}, mapSink{own}, extras)
+}
+
+// WriteTo writes the fields of the data as attributes, as the tables of semconv say: those that every event
 // may have into common, those particular to the event's kind into own. With extras, fields that have no
 // attribute of their own go into own too, under their name behind [semconv.DataPrefix]. Nulls are left out.
-func (e Event) Attributes(common, own pcommon.Map, extras bool) {
+func (e Event) WriteTo(common, own Sink, extras bool) {
 	if !e.hasData {
 		return
 	}
@@ -36,7 +54,7 @@ func (e Event) Attributes(common, own pcommon.Map, extras bool) {
 			}
 			put(dst, name, f.Field, v, extras)
 		} else if keep == nil && extras || keep[name] {
-			v.CopyTo(own.PutEmpty(semconv.DataPrefix + name))
+			own.PutCopy(semconv.DataPrefix+name, v)
 		}
 	}
 	if _, told := e.Field("pipeline_name"); !told && e.around != nil && e.Name == semconv.EventWideRun {
@@ -122,7 +140,7 @@ func (e Event) extras(fields map[string]field) map[string]bool {
 	return keep
 }
 
-func put(dst pcommon.Map, name string, f semconv.Field, v pcommon.Value, extras bool) {
+func put(dst Sink, name string, f semconv.Field, v pcommon.Value, extras bool) {
 	if f.Key == "" {
 		return
 	}
@@ -146,11 +164,11 @@ func put(dst pcommon.Map, name string, f semconv.Field, v pcommon.Value, extras 
 			return
 		}
 	case semconv.Any:
-		v.CopyTo(dst.PutEmpty(f.Key))
+		dst.PutCopy(f.Key, v)
 		return
 	}
 	if extras {
 		// A value that its attribute cannot hold is kept under its own name.
-		v.CopyTo(dst.PutEmpty(semconv.DataPrefix + name))
+		dst.PutCopy(semconv.DataPrefix+name, v)
 	}
 }

@@ -111,7 +111,7 @@ func (d *Decoder) one(rejected []Rejection, v *fastjson.Value, line, size int, d
 		return append(rejected, Rejection{line, errNoType})
 	}
 	lr := dst.AppendEmpty()
-	d.conv.texts.begin(size)
+	d.conv.texts = texts{}
 	d.conv.record(obj, lr)
 	d.number(lr, line)
 	return rejected

@@ -9,25 +9,14 @@ import (
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
-// texts makes the short strings of one event in one piece of memory: an event has dozens, and whoever keeps one of them
-// mostly keeps others too.
-type texts struct {
-	piece strings.Builder
-	// size is that of the next piece.
-	size int
-}
+// texts makes the short strings of events a few to a piece of memory: an event has dozens.
+type texts struct{ piece strings.Builder }
 
 const (
-	// minPiece and maxPiece bound the memory that one string may keep alive, longText is what gets its own.
-	minPiece, maxPiece = 64, 1 << 10
-	longText           = 128
+	// pieceSize bounds what one string keeps alive beside itself while a run is in flight; longText gets memory of its own.
+	pieceSize = 128
+	longText  = 64
 )
-
-// begin is for a new event, of so many bytes of JSON.
-func (t *texts) begin(size int) {
-	t.piece = strings.Builder{}
-	t.size = min(max(size/2, minPiece), maxPiece) // half of an event are names and punctuation
-}
 
 func (t *texts) add(b []byte) string {
 	if len(b) == 0 {
@@ -38,8 +27,7 @@ func (t *texts) add(b []byte) string {
 	}
 	if t.piece.Cap()-t.piece.Len() < len(b) {
 		t.piece = strings.Builder{}
-		t.piece.Grow(max(t.size, len(b)))
-		t.size = max(t.size/2, minPiece)
+		t.piece.Grow(pieceSize)
 	}
 	at := t.piece.Len()
 	t.piece.Write(b)
