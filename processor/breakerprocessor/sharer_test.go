@@ -5,7 +5,6 @@ package breakerprocessor
 
 import (
 	"context"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
 	"github.com/stageflow/otelcol-stageflow/internal/redistest"
+	"github.com/stageflow/otelcol-stageflow/internal/statustest"
 	"github.com/stageflow/otelcol-stageflow/processor/breakerprocessor/internal/metadata"
 	"github.com/stageflow/otelcol-stageflow/processor/breakerprocessor/internal/metadatatest"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
@@ -28,20 +28,7 @@ import (
 // watchedHost keeps the statuses that are reported to it.
 type watchedHost struct {
 	component.Host
-	mu       sync.Mutex
-	statuses []componentstatus.Status
-}
-
-func (h *watchedHost) Report(e *componentstatus.Event) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.statuses = append(h.statuses, e.Status())
-}
-
-func (h *watchedHost) reported() []componentstatus.Status {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return append([]componentstatus.Status{}, h.statuses...)
+	statustest.Recorder
 }
 
 // newSharing makes a collector's breakers that exchange when the test says.
@@ -99,14 +86,14 @@ func TestCollectorsGoOnAloneWithoutRedis(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })
 	a, host := newSharing(t, server, tel.NewTelemetrySettings())
 	a.sharer.exchange(t.Context())
-	assert.Empty(t, host.reported())
+	assert.Empty(t, host.Statuses())
 
 	server.Kill()
 	a.logNotes(t, fail(5, 1)...)
 	a.sharer.exchange(t.Context())
 	a.sharer.exchange(t.Context())
 	assert.Equal(t, semconv.BreakerOpen, a.state(6))
-	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, host.reported(), "said once")
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, host.Statuses(), "said once")
 
 	metadatatest.AssertEqualProcessorBreakerExchanges(t, tel, []metricdata.DataPoint[int64]{
 		{Attributes: attribute.NewSet(attribute.Bool("success", true)), Value: 1},
@@ -116,7 +103,7 @@ func TestCollectorsGoOnAloneWithoutRedis(t *testing.T) {
 	server.Restart()
 	a.sharer.exchange(t.Context()) // finds another Redis
 	a.sharer.exchange(t.Context())
-	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, host.reported())
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, host.Statuses())
 	b, _ := newSharing(t, server, componenttest.NewNopTelemetrySettings())
 	b.sharer.exchange(t.Context())
 	assert.Equal(t, a.breakers.List(at(6)), b.breakers.List(at(6)), "and what was counted meanwhile is told")

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -380,11 +379,11 @@ func TestRefusedLinesWait(t *testing.T) {
 				write(t, file, text)
 				time.Sleep(5 * time.Second)
 				synctest.Wait()
-				assert.Empty(t, r.statuses(), "a hiccup is no news")
+				assert.Empty(t, r.Statuses(), "a hiccup is no news")
 				time.Sleep(time.Minute)
 				synctest.Wait()
 				assert.Zero(t, logs.LogRecordCount())
-				assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, r.statuses())
+				assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, r.Statuses())
 				warned := r.log.FilterMessageSnippet("events were refused").Len()
 				assert.Greater(t, warned, 4)
 				assert.Less(t, warned, 9, "not for every try")
@@ -393,7 +392,7 @@ func TestRefusedLinesWait(t *testing.T) {
 				time.Sleep(maxBackoff)
 				r.look()
 				assert.Equal(t, upTo(250), took(&logs.LogsSink))
-				assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, r.statuses())
+				assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, r.Statuses())
 				assert.Zero(t, sum(r.telemetry, "otelcol_receiver_stageflow_duplicate_events"))
 			})
 		})
@@ -459,7 +458,7 @@ func TestLinesRefusedForGoodHoldNobodyUp(t *testing.T) {
 		write(t, file, count(251, 252))
 		r.look()
 		assert.Equal(t, []int{251, 252}, took(&logs.LogsSink))
-		assert.Empty(t, r.statuses())
+		assert.Empty(t, r.Statuses())
 	})
 }
 
@@ -588,22 +587,4 @@ func TestWholeJSON(t *testing.T) {
 			}
 		}
 	}
-}
-
-// statusRecorder remembers what a component said of itself.
-type statusRecorder struct {
-	mu  sync.Mutex
-	all []componentstatus.Status
-}
-
-func (s *statusRecorder) Report(e *componentstatus.Event) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.all = append(s.all, e.Status())
-}
-
-func (s *statusRecorder) statuses() []componentstatus.Status {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.all)
 }

@@ -27,6 +27,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/stageflow/otelcol-stageflow/internal/statustest"
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/journal/journaltest"
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/metadatatest"
 )
@@ -35,7 +36,7 @@ import (
 // the configuration is changed to have one: requests go straight to the handler.
 type testReceiver struct {
 	*core
-	statusRecorder
+	statustest.Recorder
 	clock       time.Time
 	tracesSink  *consumertest.TracesSink
 	logsSink    *consumertest.LogsSink
