@@ -32,11 +32,14 @@ type watchedHost struct {
 }
 
 // newSharing makes a collector's breakers that exchange when the test says.
-func newSharing(t *testing.T, server *redistest.Server, set component.TelemetrySettings) (*core, *watchedHost) {
+func newSharing(t *testing.T, server *redistest.Server, set component.TelemetrySettings, change ...func(*RedisConfig)) (*core, *watchedHost) {
 	t.Helper()
 	cfg := defaults()
 	redis := defaultRedis()
 	redis.Transport, redis.Endpoint = "unix", server.Socket
+	for _, change := range change {
+		change(&redis)
+	}
 	cfg.Shared.Redis = configoptional.Some(redis)
 	c, err := newCore(cfg, component.NewID(metadata.Type), set)
 	require.NoError(t, err)
@@ -121,4 +124,24 @@ func TestACollectorStartsWithoutRedis(t *testing.T) {
 	c.logNotes(t, fail(5, 1)...)
 	assert.Equal(t, semconv.BreakerOpen, c.state(6))
 	require.NoError(t, c.Shutdown(t.Context()))
+}
+
+func TestRedisAsksForAPassword(t *testing.T) {
+	server := redistest.Start(t, "--requirepass", "secret")
+	known := func(c *RedisConfig) { c.Password, c.DB = "secret", 3 }
+	a, host := newSharing(t, server, componenttest.NewNopTelemetrySettings(), known)
+	a.logNotes(t, fail(5, 1)...)
+	a.sharer.exchange(t.Context())
+	assert.Empty(t, host.Statuses())
+	b, _ := newSharing(t, server, componenttest.NewNopTelemetrySettings(), known)
+	b.sharer.exchange(t.Context())
+	assert.Equal(t, semconv.BreakerOpen, b.state(6))
+
+	stranger, host := newSharing(t, server, componenttest.NewNopTelemetrySettings(), func(c *RedisConfig) { c.Password = "guessed" })
+	stranger.sharer.exchange(t.Context())
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, host.Statuses())
+
+	other, _ := newSharing(t, server, componenttest.NewNopTelemetrySettings(), known, func(c *RedisConfig) { c.Prefix = "of another team" })
+	other.sharer.exchange(t.Context())
+	assert.Zero(t, other.breakers.Len(), "who has another prefix shares nothing")
 }
