@@ -17,7 +17,6 @@ import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/stanza/operator"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
-	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver"
@@ -130,7 +129,7 @@ func (f *filesInput) emit(ctx context.Context, lines [][]byte, attributes map[st
 			f.well()
 			return nil
 		}
-		if consumererror.IsPermanent(err) {
+		if !isRetryable(statusOf(err).Code()) {
 			if n, due := f.lost.due(f.now(), count); due {
 				f.set.Logger.Error("events are lost: they were refused for good", append(at, zap.Int("events", n), zap.Error(err))...)
 			}

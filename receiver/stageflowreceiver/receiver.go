@@ -167,15 +167,18 @@ func (c *core) observe(assembler *assembly.Assembler) error {
 			}
 			return nil
 		}),
-		c.telemetry.RegisterReceiverStageflowRunsActiveCallback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(int64(assembler.Active()))
-			return nil
-		}),
-		c.telemetry.RegisterReceiverStageflowLostFactsCallback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(int64(assembler.Lost()))
-			return nil
-		}),
+		c.telemetry.RegisterReceiverStageflowRunsActiveCallback(observing(assembler.Active)),
+		c.telemetry.RegisterReceiverStageflowLostFactsCallback(observing(assembler.Lost)),
+		c.telemetry.RegisterReceiverStageflowLateEventsCallback(observing(assembler.Late)),
+		c.telemetry.RegisterReceiverStageflowRunsEvictedCallback(observing(assembler.Evicted)),
 	)
+}
+
+func observing(count func() int) metric.Int64Callback {
+	return func(_ context.Context, o metric.Int64Observer) error {
+		o.Observe(int64(count()))
+		return nil
+	}
 }
 
 func (c *core) obsReport(transport string) (*receiverhelper.ObsReport, error) {

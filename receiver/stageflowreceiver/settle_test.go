@@ -181,6 +181,38 @@ func TestSettledRunsAreCounted(t *testing.T) {
 	metadatatest.AssertEqualReceiverStageflowRunsActive(t, r.telemetry, []metricdata.DataPoint[int64]{{Value: 0}}, metricdatatest.IgnoreTimestamp())
 }
 
+func TestEventsAreCountedByKind(t *testing.T) {
+	r := newTestReceiver(t, func(r *testReceiver) { r.cfg.Runs.MaxActive = 2 })
+	ended := line("pipeline.completed", "1", 2, "")
+	r.post(t, strings.Join([]string{line("pipeline.started", "1", 1, ""), line("custom", "1", 1, ""), ended, ended}, "\n"))
+	r.wait(t, time.Second)
+	late := func(n int64) {
+		t.Helper()
+		metadatatest.AssertEqualReceiverStageflowLateEvents(t, r.telemetry, []metricdata.DataPoint[int64]{{Value: n}}, metricdatatest.IgnoreTimestamp())
+	}
+	late(0)
+	r.post(t, line("stage.a.completed", "1", 1, ""))
+	late(1)
+	kind := func(name semconv.EventName, n int64) metricdata.DataPoint[int64] {
+		return metricdata.DataPoint[int64]{Value: n, Attributes: attribute.NewSet(attribute.String("event_name", string(name)))}
+	}
+	metadatatest.AssertEqualReceiverStageflowEvents(t, r.telemetry, []metricdata.DataPoint[int64]{
+		kind(semconv.EventRunStarted, 1), kind(semconv.EventOther, 1), kind(semconv.EventRunEnded, 1), kind(semconv.EventStageEnded, 1),
+	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+
+	evicted := func(n int64) {
+		t.Helper()
+		metadatatest.AssertEqualReceiverStageflowRunsEvicted(t, r.telemetry, []metricdata.DataPoint[int64]{{Value: n}}, metricdatatest.IgnoreTimestamp())
+	}
+	r.wait(t, time.Second)
+	evicted(0)
+	for _, id := range []string{"2", "3"} { // two settled runs are remembered
+		r.post(t, line("pipeline.completed", id, 2, ""))
+		r.wait(t, time.Second)
+	}
+	evicted(1)
+}
+
 func TestWhatIsLostIsCounted(t *testing.T) {
 	r := newTestReceiver(t)
 	for i := range 10 {

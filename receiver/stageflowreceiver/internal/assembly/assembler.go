@@ -47,7 +47,8 @@ type Assembler struct {
 	deadlines deadlines
 	settled   memory
 	orphans   *orphans
-	lost      int
+	// lost and late count facts: those that no bound left room for, and those of runs that had settled.
+	lost, late int
 	// abandoned counts the runs given up, by service.
 	abandoned map[string]int64
 	foreign   foreign
@@ -111,6 +112,9 @@ func (a *Assembler) add(f *Fact, now time.Time, pos journal.Position) {
 	}
 	r.claim.Add(pos)
 	r.add(f)
+	if r.earlier != nil {
+		a.late++
+	}
 	r.arrived = now
 	if r.closing() && r.ended.IsZero() {
 		r.ended = now
@@ -264,6 +268,20 @@ func (a *Assembler) Lost() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.lost
+}
+
+// Late is the number of facts of runs that had settled.
+func (a *Assembler) Late() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.late
+}
+
+// Evicted is the number of settled runs that were forgotten early, to make room.
+func (a *Assembler) Evicted() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.settled.evicted
 }
 
 // restore fills a run that is sent again with what its first span said and the late events did not. Where the span

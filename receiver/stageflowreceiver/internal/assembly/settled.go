@@ -42,6 +42,8 @@ type memory struct {
 	byID  map[string]*settled
 	queue []*settled
 	max   int
+	// evicted counts those that were forgotten before their time.
+	evicted int
 }
 
 func (m *memory) get(id string) *settled { return m.byID[id] }
@@ -101,6 +103,9 @@ func (m *memory) keep(s *settled) {
 	m.byID[s.id] = s
 	m.queue = append(m.queue, s)
 	for len(m.queue) > m.max {
+		if first := m.queue[0]; m.byID[first.id] == first { // else it is remembered as it left later
+			m.evicted++
+		}
 		m.drop()
 	}
 }

@@ -29,12 +29,15 @@ type TelemetryBuilder struct {
 	mu                               sync.Mutex
 	registrations                    []metric.Registration
 	ReceiverStageflowDuplicateEvents metric.Int64Counter
+	ReceiverStageflowEvents          metric.Int64Counter
 	ReceiverStageflowJournalSize     metric.Int64ObservableGauge
+	ReceiverStageflowLateEvents      metric.Int64ObservableCounter
 	ReceiverStageflowLostFacts       metric.Int64ObservableCounter
 	ReceiverStageflowRedactedValues  metric.Int64Counter
 	ReceiverStageflowRejectedEvents  metric.Int64Counter
 	ReceiverStageflowRepairedValues  metric.Int64Counter
 	ReceiverStageflowRunsActive      metric.Int64ObservableGauge
+	ReceiverStageflowRunsEvicted     metric.Int64ObservableCounter
 	ReceiverStageflowRunsSettled     metric.Int64Counter
 	ReceiverStageflowZeroParents     metric.Int64Counter
 }
@@ -65,6 +68,21 @@ func (builder *TelemetryBuilder) RegisterReceiverStageflowJournalSizeCallback(cb
 	return nil
 }
 
+// RegisterReceiverStageflowLateEventsCallback sets callback for observable ReceiverStageflowLateEvents metric.
+func (builder *TelemetryBuilder) RegisterReceiverStageflowLateEventsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverStageflowLateEvents, obs: o})
+		return nil
+	}, builder.ReceiverStageflowLateEvents)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterReceiverStageflowLostFactsCallback sets callback for observable ReceiverStageflowLostFacts metric.
 func (builder *TelemetryBuilder) RegisterReceiverStageflowLostFactsCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -86,6 +104,21 @@ func (builder *TelemetryBuilder) RegisterReceiverStageflowRunsActiveCallback(cb 
 		cb(ctx, &observerInt64{inst: builder.ReceiverStageflowRunsActive, obs: o})
 		return nil
 	}, builder.ReceiverStageflowRunsActive)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverStageflowRunsEvictedCallback sets callback for observable ReceiverStageflowRunsEvicted metric.
+func (builder *TelemetryBuilder) RegisterReceiverStageflowRunsEvictedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverStageflowRunsEvicted, obs: o})
+		return nil
+	}, builder.ReceiverStageflowRunsEvicted)
 	if err != nil {
 		return err
 	}
@@ -129,10 +162,22 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{event}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ReceiverStageflowEvents, err = builder.meter.Int64Counter(
+		"otelcol_receiver_stageflow_events",
+		metric.WithDescription("Number of events that were taken, each once. [Alpha]"),
+		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverStageflowJournalSize, err = builder.meter.Int64ObservableGauge(
 		"otelcol_receiver_stageflow_journal_size",
 		metric.WithDescription("Size of what the journal holds; the storage's file may be larger. Only with a storage. [Alpha]"),
 		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverStageflowLateEvents, err = builder.meter.Int64ObservableCounter(
+		"otelcol_receiver_stageflow_late_events",
+		metric.WithDescription("Number of times that an event told something of a run that had settled. [Alpha]"),
+		metric.WithUnit("{event}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverStageflowLostFacts, err = builder.meter.Int64ObservableCounter(
@@ -162,6 +207,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ReceiverStageflowRunsActive, err = builder.meter.Int64ObservableGauge(
 		"otelcol_receiver_stageflow_runs_active",
 		metric.WithDescription("Number of runs in flight. [Alpha]"),
+		metric.WithUnit("{run}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverStageflowRunsEvicted, err = builder.meter.Int64ObservableCounter(
+		"otelcol_receiver_stageflow_runs_evicted",
+		metric.WithDescription("Number of settled runs that were forgotten early, because there were more than max_active; what comes late for them begins a run anew. [Alpha]"),
 		metric.WithUnit("{run}"),
 	)
 	errs = errors.Join(errs, err)
