@@ -10,8 +10,6 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/assembly"
@@ -97,34 +95,6 @@ func (in *intake) takeBy(ctx context.Context, ld plog.Logs, view func(plog.LogRe
 	taken = true
 	return nil
 }
-
-// count tells of a batch that was taken.
-func (b *batch) count() {
-	if b.redacted > 0 {
-		b.telemetry.ReceiverStageflowRedactedValues.Add(b.ctx, int64(b.redacted))
-	}
-	names := map[semconv.EventName]int64{}
-	for i := range b.events {
-		names[b.events[i].Name]++
-	}
-	for name, n := range names {
-		option, ok := eventOptions[name]
-		if !ok {
-			option = eventOptions[semconv.EventOther]
-		}
-		b.telemetry.ReceiverStageflowEvents.Add(b.ctx, n, option)
-	}
-}
-
-// eventOptions are made once: events are counted with every batch.
-var eventOptions = func() map[semconv.EventName]metric.AddOption {
-	options := map[semconv.EventName]metric.AddOption{}
-	for i := range semconv.Events {
-		name := semconv.Events[i].Name
-		options[name] = metric.WithAttributeSet(attribute.NewSet(attribute.String("event_name", string(name))))
-	}
-	return options
-}()
 
 // batch gathers what a request leaves behind once it has been passed on.
 type batch struct {

@@ -12,7 +12,6 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
-	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/assembly"
@@ -157,29 +156,6 @@ func (c *core) Shutdown(ctx context.Context) error {
 
 // assembles tells whether anybody wants runs.
 func (c *core) assembles() bool { return c.traces != nil || c.metrics != nil }
-
-// observe tells of the assembly in the receiver's own metrics.
-func (c *core) observe(assembler *assembly.Assembler) error {
-	return errors.Join(
-		c.telemetry.RegisterReceiverStageflowJournalSizeCallback(func(_ context.Context, o metric.Int64Observer) error {
-			if c.journal != nil {
-				o.Observe(c.journal.Size())
-			}
-			return nil
-		}),
-		c.telemetry.RegisterReceiverStageflowRunsActiveCallback(observing(assembler.Active)),
-		c.telemetry.RegisterReceiverStageflowLostFactsCallback(observing(assembler.Lost)),
-		c.telemetry.RegisterReceiverStageflowLateEventsCallback(observing(assembler.Late)),
-		c.telemetry.RegisterReceiverStageflowRunsEvictedCallback(observing(assembler.Evicted)),
-	)
-}
-
-func observing(count func() int) metric.Int64Callback {
-	return func(_ context.Context, o metric.Int64Observer) error {
-		o.Observe(int64(count()))
-		return nil
-	}
-}
 
 func (c *core) obsReport(transport string) (*receiverhelper.ObsReport, error) {
 	return receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
