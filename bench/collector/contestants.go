@@ -19,9 +19,10 @@ type contestant struct {
 // The first is what all others are compared with. The third does what the stock collectors do and no more: it hands on
 // log records, and assembles no runs.
 var contestants = []contestant{
-	{name: "stageflow", ours: true, config: []string{events, runs}, encode: jsonLines, dial: dialEvents},
-	{name: "stageflow with a journal", ours: true, config: []string{events, runs, journal}, encode: jsonLines, dial: dialEvents},
-	{name: "stageflow, logs only", ours: true, logsOnly: true, config: []string{events}, encode: jsonLines, dial: dialEvents},
+	{name: "stageflow", ours: true, config: []string{input, logs, traces, metrics}, encode: jsonLines, dial: dialEvents},
+	{name: "stageflow with a journal", ours: true, config: []string{input, logs, traces, metrics, journal}, encode: jsonLines, dial: dialEvents},
+	{name: "stageflow, traces only", ours: true, config: []string{input, traces}, encode: jsonLines, dial: dialEvents},
+	{name: "stageflow, logs only", ours: true, logsOnly: true, config: []string{input, logs}, encode: jsonLines, dial: dialEvents},
 	{name: "(a) otlp gRPC, text", target: 2, config: []string{otlpGRPC}, encode: textProto, dial: dialGRPC},
 	{name: "(b) as (a), then ParseJSON and 2 sets", target: 0.25, config: []string{otlpGRPC, parsed}, encode: textProto, dial: dialGRPC},
 	{name: "(c) otlp HTTP JSON, text", target: 0.75, config: []string{otlpHTTP}, encode: textJSON, dial: dialLogs},
@@ -29,18 +30,24 @@ var contestants = []contestant{
 }
 
 const (
-	events = `
+	input = `
 receivers:
   stageflow: {events: {endpoint: ADDRESS}}
 exporters: {nop: {}}
+`
+	logs = `
 service:
   pipelines:
     logs: {receivers: [stageflow], exporters: [nop]}
 `
-	runs = `
+	traces = `
 service:
   pipelines:
     traces: {receivers: [stageflow], exporters: [nop]}
+`
+	metrics = `
+service:
+  pipelines:
     metrics: {receivers: [stageflow], exporters: [nop]}
 `
 	journal = `
