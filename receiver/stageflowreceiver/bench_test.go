@@ -13,7 +13,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/consumer/consumertest"
-	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
 	"github.com/stageflow/otelcol-stageflow/internal/captures"
@@ -59,17 +58,19 @@ func eachBatch(b *testing.B, run func(b *testing.B, events int, body []byte)) {
 	}
 }
 
-// Requests read into records, and nothing else.
+// Requests read into events, and nothing else.
 func BenchmarkDecode(b *testing.B) {
 	eachBatch(b, func(b *testing.B, events int, body []byte) {
 		_, server := newNopReceiver(b)
 		b.ReportAllocs()
 		b.SetBytes(int64(len(body)))
 		for b.Loop() {
-			records, _ := server.decode(b.Context(), body, true, event.Request{})
-			if records.LogRecordCount() != events {
+			decoder := server.decoders.Get().(*event.Decoder)
+			server.decode(b.Context(), decoder, body, true)
+			if len(decoder.Events) != events {
 				b.Fatal("not all are events")
 			}
+			server.release(decoder)
 		}
 		reportEvents(b, events)
 	})
@@ -86,6 +87,9 @@ func BenchmarkIntake(b *testing.B) {
 	for name, change := range map[string]func(*testing.B) []func(*testReceiver){
 		"logs": func(*testing.B) []func(*testReceiver) {
 			return []func(*testReceiver){func(r *testReceiver) { r.traces = nil }}
+		},
+		"traces": func(*testing.B) []func(*testReceiver) {
+			return []func(*testReceiver){func(r *testReceiver) { r.logs = nil }}
 		},
 		"memory": func(*testing.B) []func(*testReceiver) { return nil },
 		"file_storage": func(b *testing.B) []func(*testReceiver) {
@@ -105,10 +109,12 @@ func benchmarkIntake(b *testing.B, events int, body []byte, change ...func(*test
 	b.SetBytes(int64(len(body)))
 	for i := 0; b.Loop(); i++ {
 		c.intake.seen = newSeen(seenPerGeneration)
-		records, _ := server.decode(b.Context(), body, true, event.Request{})
-		if err := c.intake.takeDecoded(b.Context(), records); err != nil {
+		decoder := server.decoders.Get().(*event.Decoder)
+		server.decode(b.Context(), decoder, body, true)
+		if err := c.intake.takeDecoded(b.Context(), decoder.Events); err != nil {
 			b.Fatal(err)
 		}
+		server.release(decoder)
 		if i%10 == 9 && c.settler != nil { // or runs would gather the facts of all requests
 			b.StopTimer()
 			clock = clock.Add(time.Hour)
@@ -136,7 +142,8 @@ func BenchmarkSettle(b *testing.B) {
 	}
 	body := []byte(strings.Join(lines, "\n"))
 	c, server := newNopReceiver(b)
-	read, _ := server.decode(b.Context(), body, true, event.Request{})
+	var decoder event.Decoder
+	server.decode(b.Context(), &decoder, body, true)
 	clock := time.Now()
 	c.settler.now = func() time.Time { return clock }
 	c.intake.now = c.settler.now
@@ -146,9 +153,7 @@ func BenchmarkSettle(b *testing.B) {
 		c.intake.seen = newSeen(seenPerGeneration)
 		clock = clock.Add(time.Hour)
 		c.settler.sweep(b.Context(), false) // the runs of the time before are no longer remembered
-		records := plog.NewLogs()
-		read.CopyTo(records)
-		if err := c.intake.takeDecoded(b.Context(), records); err != nil {
+		if err := c.intake.takeDecoded(b.Context(), decoder.Events); err != nil {
 			b.Fatal(err)
 		}
 		clock = clock.Add(time.Minute)

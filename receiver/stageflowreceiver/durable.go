@@ -51,9 +51,9 @@ func (b *batch) write(ld plog.Logs, now time.Time) (journal.Position, error) {
 	if b.journal == nil || b.telling == 0 {
 		return 0, nil
 	}
-	for _, e := range b.events {
-		if e.runID != "" && e.RunID() == "" {
-			e.Record.Attributes().PutStr(semconv.RunIDKey, e.runID) // or replay would have to join it again
+	for i := range b.items {
+		if it := &b.items[i]; it.has && it.runID != "" && it.RunID() == "" {
+			it.record.Attributes().PutStr(semconv.RunIDKey, it.runID) // or replay would have to join it again
 		}
 	}
 	if b.telling < ld.LogRecordCount() {
@@ -65,9 +65,9 @@ func (b *batch) write(ld plog.Logs, now time.Time) (journal.Position, error) {
 // onlyTelling copies the events that tell something of a run.
 func (b *batch) onlyTelling(ld plog.Logs) plog.Logs {
 	telling := make(map[plog.LogRecord]bool, b.telling)
-	for _, e := range b.events {
-		if e.tells {
-			telling[e.Record] = true
+	for i := range b.items {
+		if b.items[i].tells {
+			telling[b.items[i].record] = true
 		}
 	}
 	out := plog.NewLogs()
@@ -106,9 +106,12 @@ func (in *intake) replay(ctx context.Context) error {
 		return err
 	}
 	left := restore.EndMarks()
-	in.seen.keep(left.Keys)
+	in.seen.keep(left.Keys...)
 	for _, c := range left.Calls {
-		in.joins.keepCall(c.ID, c.RunID, c.Attributes)
+		in.joins.keepCall(c.ID, c.RunID, func(key string) event.Value {
+			v, _ := c.Attributes.Get(key)
+			return v
+		})
 	}
 	events, err := in.replayEvents(ctx, restore)
 	if err != nil {
@@ -155,26 +158,30 @@ func (in *intake) replayEvents(ctx context.Context, restore *assembly.Restore) (
 
 func (in *intake) replayEntry(entry *journal.Entry, from journal.Replayed, restore *assembly.Restore) (events int64) {
 	arrival := pcommon.NewTimestampFromTime(entry.Arrival)
+	var reader event.Decoder
+	var facts assembly.Facts
 	for _, rl := range entry.Records.ResourceLogs().All() {
 		service := serviceOf(rl)
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, lr := range sl.LogRecords().All() {
 				in.redactor.redact(lr) // the configuration may say more than it did then
-				e, _, ok := event.Open(lr)
+				e, _, ok := reader.Open(lr)
 				if !ok {
 					continue
 				}
 				events++
 				// The run is the one that it was joined to then, or the mark that it has been handed on would be missed.
-				runID := e.JoinedRunID()
-				in.joins.keep(e, runID)
-				key, known := e.Key()
-				restore.Facts(in.factsOf(e, key, runID, service, arrival), lr, from.Position)
+				it := item{Event: &e, runID: e.JoinedRunID(), service: service, told: e.AppendTold(nil, true)}
+				it.key, _ = e.Key()
+				in.joins.keep(&e, it.told, it.runID)
+				facts.Reset()
+				in.factsOf(&facts, &it, arrival)
+				restore.Facts(facts.List, lr, from.Position)
 				switch {
-				case known && from.Sure:
-					in.seen.keep([]event.Key{key})
-				case known:
-					in.seen.keepAssembled(key)
+				case it.key != 0 && from.Sure:
+					in.seen.keep(it.key)
+				case it.key != 0:
+					in.seen.keepAssembled(it.key)
 				}
 			}
 		}

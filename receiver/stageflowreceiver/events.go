@@ -17,13 +17,11 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/config/confighttp"
-	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/metadata"
-	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
 // EventsPath is where events are posted.
@@ -143,8 +141,11 @@ func (s *eventsServer) post(w http.ResponseWriter, req *http.Request) {
 		respond(w, http.StatusBadRequest, answer{Error: SinkIDHeader + " or " + BatchSeqHeader + " is longer than " + strconv.Itoa(maxHeader) + " bytes"})
 		return
 	}
-	records, rejected := s.decode(req.Context(), body, mediaType == "application/x-ndjson", from)
-	accepted := records.LogRecordCount()
+	decoder := s.decoders.Get().(*event.Decoder)
+	defer s.release(decoder)
+	decoder.From = from
+	rejected := s.decode(req.Context(), decoder, body, mediaType == "application/x-ndjson")
+	accepted := len(decoder.Events)
 
 	result := answer{Accepted: accepted, Rejected: make([]rejectedLine, 0, min(len(rejected), maxRejected))}
 	for _, r := range rejected[:min(len(rejected), maxRejected)] {
@@ -160,7 +161,7 @@ func (s *eventsServer) post(w http.ResponseWriter, req *http.Request) {
 	}
 
 	ctx := s.obs.StartLogsOp(req.Context())
-	err = s.intake.takeDecoded(ctx, records)
+	err = s.intake.takeDecoded(ctx, decoder.Events)
 	s.obs.EndLogsOp(ctx, "json", accepted, err)
 	if err != nil {
 		code, wait := httpAnswer(err)
@@ -173,57 +174,22 @@ func (s *eventsServer) post(w http.ResponseWriter, req *http.Request) {
 	respond(w, http.StatusOK, result)
 }
 
-// decode reads the body into records.
-func (s *eventsServer) decode(ctx context.Context, body []byte, lines bool, from event.Request) (plog.Logs, []event.Rejection) {
-	decoder := s.decoders.Get().(*event.Decoder)
-	defer s.decoders.Put(decoder)
-	decoder.From = from
-	read := plog.NewLogRecordSlice()
-	rejected, repairs := decoder.Decode(body, lines, read)
+// decode reads the body, and counts what had to be repaired or was no event.
+func (s *eventsServer) decode(ctx context.Context, decoder *event.Decoder, body []byte, lines bool) []event.Rejection {
+	rejected, repairs := decoder.Decode(body, lines)
 	if repairs > 0 {
 		s.telemetry.ReceiverStageflowRepairedValues.Add(ctx, int64(repairs))
 	}
 	if len(rejected) > 0 {
 		s.telemetry.ReceiverStageflowRejectedEvents.Add(ctx, int64(len(rejected)))
 	}
-
-	return byService(read), rejected
+	return rejected
 }
 
-// byService puts records under one resource for each service that their events name.
-func byService(read plog.LogRecordSlice) plog.Logs {
-	ld := plog.NewLogs()
-	services := make([]string, read.Len())
-	one := true
-	for i := range services {
-		services[i] = event.ServiceOf(read.At(i))
-		one = one && services[i] == services[0]
-	}
-	if one && len(services) > 0 {
-		read.MoveAndAppendTo(recordsOf(ld, services[0]))
-		return ld
-	}
-	known := map[string]plog.LogRecordSlice{}
-	for i, service := range services {
-		records, ok := known[service]
-		if !ok {
-			records = recordsOf(ld, service)
-			known[service] = records
-		}
-		read.At(i).MoveTo(records.AppendEmpty())
-	}
-	return ld
-}
-
-// recordsOf makes the place for the records of a service, "" for those that name none.
-func recordsOf(ld plog.Logs, service string) plog.LogRecordSlice {
-	rl := ld.ResourceLogs().AppendEmpty()
-	if service != "" {
-		rl.Resource().Attributes().PutStr(semconv.ServiceNameKey, service)
-	}
-	sl := rl.ScopeLogs().AppendEmpty()
-	sl.Scope().SetName(semconv.ScopeName)
-	return sl.LogRecords()
+// release lets the decoder be used again.
+func (s *eventsServer) release(decoder *event.Decoder) {
+	decoder.Reset()
+	s.decoders.Put(decoder)
 }
 
 func respond(w http.ResponseWriter, code int, body answer) {

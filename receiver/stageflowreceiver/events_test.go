@@ -226,7 +226,7 @@ func TestRepairsAreCountedOnce(t *testing.T) {
 	r := newTestReceiver(t)
 	w := r.server
 	body := line("custom", "r", 1, `"a":NaN`) + "\n" + line("custom", "r", 2, `"a":-Infinity,"b":"\ud800"`)
-	_, rejected := w.decode(t.Context(), []byte(body), false, event.Request{})
+	rejected := w.decode(t.Context(), &event.Decoder{}, []byte(body), false)
 	assert.Empty(t, rejected)
 	metadatatest.AssertEqualReceiverStageflowRepairedValues(t, r.telemetry, []metricdata.DataPoint[int64]{{Value: 3}}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 }
@@ -290,21 +290,46 @@ func TestRecordsAreNormalised(t *testing.T) {
 
 func TestSeen(t *testing.T) {
 	s := newSeen(2)
-	add := func(key event.Key, b *batch) []bool {
-		fresh, underWay := s.add(key, b)
-		return []bool{fresh, underWay}
+	begin := func(keys ...event.Key) (batchNumber, []item) {
+		items := make([]item, len(keys))
+		for i, key := range keys {
+			items[i].key = key
+		}
+		return s.begin(items), items
 	}
-	first, second := &batch{}, &batch{ctx: t.Context()}
-	assert.Equal(t, []bool{true, false}, add(1, first))
-	assert.Equal(t, []bool{false, false}, add(1, first), "a copy in the same batch")
-	assert.Equal(t, []bool{false, true}, add(1, second), "a copy in another batch")
-	s.forget([]event.Key{1})
-	assert.Equal(t, []bool{true, false}, add(1, second))
-	s.keep([]event.Key{1})
-	assert.Equal(t, []bool{false, false}, add(1, first))
-	s.keep([]event.Key{2, 3, 4, 5})
-	assert.Equal(t, []bool{false, false}, add(3, first), "one or two generations are known")
-	assert.Equal(t, []bool{true, false}, add(1, first))
+	known := func(items []item) (out []acquaintance) {
+		for _, it := range items {
+			out = append(out, it.known)
+		}
+		return out
+	}
+	first, one := begin(1, 1, 0, 0)
+	assert.Equal(t, []acquaintance{unknown, duplicate, unknown, unknown}, known(one), "a copy in the same batch; what has no key has no copies")
+	second, other := begin(1)
+	assert.Equal(t, []acquaintance{underWay}, known(other), "a copy in another batch")
+	s.end(second, other, false)
+	third, other := begin(1)
+	assert.Equal(t, []acquaintance{underWay}, known(other), "what was refused took nothing of others along")
+	s.end(third, other, false)
+	s.end(first, one, false)
+	fourth, other := begin(1)
+	assert.Equal(t, []acquaintance{unknown}, known(other), "it was refused")
+	s.end(fourth, other, true)
+	fifth, other := begin(1)
+	assert.Equal(t, []acquaintance{duplicate}, known(other))
+	s.end(fifth, other, true)
+	assert.Empty(t, s.pending)
+
+	s.keepAssembled(6)
+	sixth, other := begin(6)
+	assert.Equal(t, []acquaintance{assembled}, known(other))
+	s.end(sixth, other, true)
+	_, other = begin(6)
+	assert.Equal(t, []acquaintance{duplicate}, known(other))
+
+	s.keep(2, 3, 4, 5)
+	_, other = begin(3, 1)
+	assert.Equal(t, []acquaintance{duplicate, unknown}, known(other), "one or two generations are known")
 	assert.LessOrEqual(t, len(s.young)+len(s.old), 4)
 }
 

@@ -15,7 +15,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/assembly"
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
@@ -135,13 +134,14 @@ func TestEventsGoWhereTheTableSays(t *testing.T) {
 			if eventType = exampleOf(eventType); eventType == "of nobody" && row.Name != semconv.EventOther {
 				continue
 			}
-			records := plog.NewLogRecordSlice()
-			rejected, _ := new(event.Decoder).Decode(fmt.Appendf(nil, `{"type":%q,"data":{%s,"unknown":1}}`, eventType, data), true, records)
+			var d event.Decoder
+			rejected, _ := d.Decode(fmt.Appendf(nil, `{"type":%q,"data":{%s,"unknown":1}}`, eventType, data), true)
 			require.Empty(t, rejected)
-			e, _, ok := event.Open(records.At(0))
-			require.True(t, ok)
+			e := &d.Events[0]
 			require.Equal(t, row.Name, e.Name, eventType)
-			assert.Equal(t, row.Place.String(), placeOf(assembly.Facts(e, e.RunID(), "", 1)).String(), eventType)
+			var facts assembly.Facts
+			facts.Read(e, e.AppendTold(nil, true), 0, e.RunID(), "", 1)
+			assert.Equal(t, row.Place.String(), placeOf(facts.List).String(), eventType)
 		}
 	}
 }
@@ -151,7 +151,7 @@ func placeOf(facts []assembly.Fact) semconv.Place {
 	switch f := facts[0]; {
 	case len(facts) > 1: // the parent, which told, is there too
 		return semconv.AsChild
-	case f.Start != nil, f.End != nil:
+	case f.Start, f.End != nil:
 		return semconv.AsRun
 	case f.Stage != nil:
 		return semconv.AsStage

@@ -18,7 +18,6 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
-	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
@@ -106,7 +105,12 @@ func (f *filesInput) shutdown(ctx context.Context) error {
 func (f *filesInput) emit(ctx context.Context, lines [][]byte, attributes map[string]any, _ int64, places []int64) error {
 	file, _ := attributes[attrs.LogFilePath].(string)
 	at := []zap.Field{zap.String("file", file), zap.Int64("offset", places[0])}
-	records, rejected, repairs := f.read(lines)
+	decoder := f.decoders.Get().(*event.Decoder)
+	defer func() {
+		decoder.Reset()
+		f.decoders.Put(decoder)
+	}()
+	rejected, repairs := f.read(decoder, lines)
 	if repairs > 0 {
 		f.telemetry.ReceiverStageflowRepairedValues.Add(ctx, int64(repairs))
 	}
@@ -118,13 +122,13 @@ func (f *filesInput) emit(ctx context.Context, lines [][]byte, attributes map[st
 				zap.Int64("offset", places[first.Line-1]), zap.String("reason", first.Reason()), zap.Int("lines", n))
 		}
 	}
-	count := records.LogRecordCount()
+	count := len(decoder.Events)
 	if count == 0 {
 		return nil
 	}
 	held := time.Duration(0)
 	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
-		err := f.take(ctx, records, count)
+		err := f.take(ctx, decoder.Events)
 		if err == nil {
 			f.well()
 			return nil
@@ -145,26 +149,22 @@ func (f *filesInput) emit(ctx context.Context, lines [][]byte, attributes map[st
 			return nil
 		}
 		held += backoff
-		records, _, _ = f.read(lines) // what was passed on is not ours any more
 	}
 }
 
-// take passes records on. What has been begun when the receiver stops is ended, or it would be read again.
-func (f *filesInput) take(ctx context.Context, records plog.Logs, count int) error {
+// take passes events on. What has been begun when the receiver stops is ended, or it would be read again.
+func (f *filesInput) take(ctx context.Context, events []event.Event) error {
 	op := f.obs.StartLogsOp(context.WithoutCancel(ctx))
-	err := f.intake.takeDecoded(op, records)
-	f.obs.EndLogsOp(op, "json", count, err)
+	err := f.intake.takeDecoded(op, events)
+	f.obs.EndLogsOp(op, "json", len(events), err)
 	return err
 }
 
 // read reads each line as a request of its own: an event, or an array of them. The line of a rejection counts the lines
 // from 1.
-func (f *filesInput) read(lines [][]byte) (records plog.Logs, rejected []event.Rejection, repairs int) {
-	decoder := f.decoders.Get().(*event.Decoder)
-	defer f.decoders.Put(decoder)
-	read := plog.NewLogRecordSlice()
+func (f *filesInput) read(decoder *event.Decoder, lines [][]byte) (rejected []event.Rejection, repairs int) {
 	for i, line := range lines {
-		bad, n := decoder.Decode(line, false, read)
+		bad, n := decoder.Decode(line, false)
 		repairs += n
 		for _, r := range bad {
 			if len(line) >= int(f.cfg.MaxLogSize) { // the rest of it was left out, so of course it is no JSON
@@ -173,7 +173,7 @@ func (f *filesInput) read(lines [][]byte) (records plog.Logs, rejected []event.R
 			rejected = append(rejected, event.Rejection{Line: i + 1, Err: r.Err})
 		}
 	}
-	return byService(read), rejected, repairs
+	return rejected, repairs
 }
 
 // ill says in the status that the pipeline refuses.

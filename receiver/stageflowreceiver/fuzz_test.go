@@ -115,9 +115,7 @@ func FuzzPostEvents(f *testing.F) {
 func FuzzTakeOTLP(f *testing.F) {
 	marshaler := plog.ProtoMarshaler{}
 	for i, body := range capturedBodies(f) {
-		var d event.Decoder
-		ld := plog.NewLogs()
-		d.Decode(body, true, ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords())
+		ld := wireForm(f, string(body))
 		foreignLogs().ResourceLogs().MoveAndAppendTo(ld.ResourceLogs())
 		raw, err := marshaler.MarshalLogs(ld)
 		require.NoError(f, err)

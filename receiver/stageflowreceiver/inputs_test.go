@@ -15,6 +15,7 @@ import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/pdatatest/ptracetest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
@@ -84,10 +85,19 @@ func eventLogs(t testing.TB, lines ...string) plog.Logs {
 }
 
 func appendEvents(t testing.TB, ld plog.Logs, body string) {
-	agent := newTestReceiver(t, func(r *testReceiver) { r.traces = nil })
-	records, rejected := agent.server.decode(t.Context(), []byte(body), true, event.Request{})
+	wireForm(t, body).ResourceLogs().MoveAndAppendTo(ld.ResourceLogs())
+}
+
+// wireForm has the events of a body as records, as an agent passes them on.
+func wireForm(t testing.TB, body string) plog.Logs {
+	var d event.Decoder
+	rejected, _ := d.Decode([]byte(body), true)
 	require.Empty(t, rejected)
-	records.ResourceLogs().MoveAndAppendTo(ld.ResourceLogs())
+	ld := plog.NewLogs()
+	b := &batch{intake: &intake{next: consumertest.NewNop()}}
+	b.openEvents(d.Events)
+	b.writeRecords(ld)
+	return ld
 }
 
 func TestForeignSignalsPass(t *testing.T) {

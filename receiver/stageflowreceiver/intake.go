@@ -5,6 +5,7 @@ package stageflowreceiver // import "github.com/stageflow/otelcol-stageflow/rece
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/consumer"
@@ -20,9 +21,9 @@ import (
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
-// intake is the way of a batch of log records, from whatever input: events are understood, everything else passes.
-// First all records of the batch are read, without what is to be redacted, then it is put into the journal, then it is
-// passed on.
+// intake is the way of a batch, from whatever input: events are understood, everything else passes. First all events of
+// the batch are read, without what is to be redacted, then they are put into the journal, then they are passed on as log
+// records, and at last their runs take what they say.
 type intake struct {
 	// next is nil without a logs pipeline, assemble is false without a traces or metrics pipeline.
 	next      consumer.Logs
@@ -39,48 +40,127 @@ type intake struct {
 	now       func() time.Time
 	telemetry *metadata.TelemetryBuilder
 	logger    *zap.Logger
+	batches   sync.Pool
 }
 
 // take takes records that came as such. It is all or nothing: a batch that the journal or the logs pipeline refuses
 // leaves no trace here, so it can be sent again.
 func (in *intake) take(ctx context.Context, ld plog.Logs) error {
-	return in.takeBy(ctx, ld, event.Open)
+	b := in.newBatch(ctx)
+	defer b.free()
+	b.openRecords(ld)
+	return b.take(ld, func() { b.dropDuplicates(ld) })
 }
 
-// takeDecoded takes records that were decoded here.
-func (in *intake) takeDecoded(ctx context.Context, ld plog.Logs) error {
-	return in.takeBy(ctx, ld, event.View)
+// takeDecoded is take for events that were decoded here. They become records only if somebody wants those.
+func (in *intake) takeDecoded(ctx context.Context, events []event.Event) error {
+	b := in.newBatch(ctx)
+	defer b.free()
+	b.openEvents(events)
+	ld := plog.NewLogs()
+	return b.take(ld, func() { b.writeRecords(ld) })
 }
 
-func (in *intake) takeBy(ctx context.Context, ld plog.Logs, view func(plog.LogRecord) (event.Event, int, bool)) error {
-	now := in.now()
-	b := &batch{intake: in, ctx: ctx, view: view, arrival: pcommon.NewTimestampFromTime(now)}
-	b.openAll(ld)
-	taken := false
-	defer func() { // also when the pipeline panics and the server recovers
-		if taken {
-			in.seen.keep(b.keys)
-		} else {
-			in.seen.forget(b.keys)
-		}
-	}()
-	if b.underWay {
-		return errUnderWay
+// batch is what a request leaves behind once it has been passed on. Its memory is used again.
+type batch struct {
+	*intake
+	ctx          context.Context
+	now          time.Time
+	arrival      pcommon.Timestamp
+	items        []item
+	facts        assembly.Facts
+	told         event.Arena[event.Told]
+	measurements measurements
+	counts       []eventCount
+	// telling is how many of the events tell something of a run.
+	telling int
+	// redacted and repaired count values, duplicates events.
+	redacted, repaired, duplicates int
+	// reader reads records, opened are the events that it read.
+	reader event.Decoder
+	opened []event.Event
+	traces traceCache
+}
+
+// item is an event on its way.
+type item struct {
+	*event.Event
+	// record is its log record, once it has one.
+	record plog.LogRecord
+	has    bool
+	// key is 0 when nothing tells the event from others.
+	key   event.Key
+	known acquaintance
+	// runID is the run that the event was joined to, service the resource's, "" when it names none.
+	runID, service string
+	// told are the event's attributes.
+	told []event.Told
+	// tells is set when the event tells something of a run.
+	tells bool
+}
+
+func (in *intake) newBatch(ctx context.Context) *batch {
+	b, ok := in.batches.Get().(*batch)
+	if !ok {
+		b = &batch{intake: in}
 	}
-	room, err := b.assembler.Admit(b.facts)
+	b.ctx, b.now = ctx, in.now()
+	b.arrival = pcommon.NewTimestampFromTime(b.now)
+	return b
+}
+
+// maxItems bounds what a large batch leaves behind.
+const maxItems = 2048
+
+// free gives the memory of the batch to the next one. Nobody has kept anything of it but copies.
+func (b *batch) free() {
+	if len(b.items) > maxItems {
+		return
+	}
+	clear(b.items)
+	clear(b.opened)
+	b.items, b.opened = b.items[:0], b.opened[:0]
+	b.facts.Reset()
+	b.told.Reset()
+	b.reader.Reset()
+	b.measurements.reset()
+	b.counts, b.traces, b.ctx = b.counts[:0], traceCache{}, nil
+	b.telling, b.redacted, b.repaired, b.duplicates = 0, 0, 0, 0
+	b.batches.Put(b)
+}
+
+// take passes on what has been opened. prepare brings ld into the form that is passed on, once it is known which of the
+// events are new.
+func (b *batch) take(ld plog.Logs, prepare func()) error {
+	if b.repaired > 0 {
+		b.telemetry.ReceiverStageflowRepairedValues.Add(b.ctx, int64(b.repaired))
+	}
+	number, taken := b.seen.begin(b.items), false
+	defer func() { b.seen.end(number, b.items, taken) }() // also when the pipeline panics and the server recovers
+	for i := range b.items {
+		if b.items[i].known == underWay {
+			return errUnderWay
+		}
+	}
+	b.understandAll()
+	if b.duplicates > 0 {
+		b.telemetry.ReceiverStageflowDuplicateEvents.Add(b.ctx, int64(b.duplicates))
+	}
+	room, err := b.assembler.Admit(b.facts.List)
 	if err != nil {
 		return errBusy(err)
 	}
 	var at journal.Position
 	defer func() {
 		if taken {
-			in.journal.Done(at)
+			b.journal.Done(at)
 		} else {
 			b.assembler.Cancel(room)
 			b.withdraw(at)
 		}
 	}()
-	if at, err = b.write(ld, now); err != nil {
+	prepare()
+	if at, err = b.write(ld, b.now); err != nil {
 		return err
 	}
 	b.normaliseAll()
@@ -89,59 +169,39 @@ func (in *intake) takeBy(ctx context.Context, ld plog.Logs, view func(plog.LogRe
 			return err
 		}
 	}
-	in.assembler.Add(b.facts, room, now, at)
+	b.assembler.Add(b.facts.List, room, b.now, at)
 	b.measure()
 	b.count()
 	taken = true
 	return nil
 }
 
-// batch gathers what a request leaves behind once it has been passed on.
-type batch struct {
-	*intake
-	ctx     context.Context
-	arrival pcommon.Timestamp
-	// view reads a record as an event.
-	view   func(plog.LogRecord) (e event.Event, repairs int, ok bool)
-	events []joinedEvent
-	keys   []event.Key
-	facts  []assembly.Fact
-	// measured is what the events say of metrics, measuredOf the runs of those events.
-	measured   []runmetrics.Fact
-	measuredOf []string
-	// telling is how many of the events tell something of a run.
-	telling int
-	// redacted counts the values that were redacted.
-	redacted int
-	// underWay is set when another batch has some of the events and it is not yet known whether they are taken.
-	underWay bool
-}
-
-// joinedEvent is an event with the run that it was joined to.
-type joinedEvent struct {
-	event.Event
-	runID string
-	// service is the resource's, "" when it names none.
-	service string
-	// tells is set when the event tells something of a run.
-	tells bool
-}
-
-// openAll understands the records that are events, and drops those that were here before.
-func (b *batch) openAll(ld plog.Logs) {
-	n := ld.LogRecordCount()
-	b.events, b.keys, b.facts = make([]joinedEvent, 0, n), make([]event.Key, 0, n), make([]assembly.Fact, 0, n)
-	ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
+// openRecords reads the records that are events.
+func (b *batch) openRecords(ld plog.Logs) {
+	if n := ld.LogRecordCount(); cap(b.opened) < n {
+		b.opened = make([]event.Event, 0, n) // items point into it
+	}
+	for _, rl := range ld.ResourceLogs().All() {
 		service := serviceOf(rl)
-		dropped := false
-		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
-			before := sl.LogRecords().Len()
-			sl.LogRecords().RemoveIf(func(lr plog.LogRecord) bool { return !b.open(lr, service) })
-			dropped = dropped || sl.LogRecords().Len() < before
-			return before > 0 && sl.LogRecords().Len() == 0
-		})
-		return dropped && rl.ScopeLogs().Len() == 0
-	})
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, lr := range sl.LogRecords().All() {
+				b.openRecord(lr, service)
+			}
+		}
+	}
+}
+
+func (b *batch) openRecord(lr plog.LogRecord, service string) {
+	b.redacted += b.redactor.redact(lr)
+	e, repairs, ok := b.reader.Open(lr)
+	if !ok {
+		return
+	}
+	b.repaired += repairs
+	b.opened = append(b.opened, e)
+	it := item{Event: &b.opened[len(b.opened)-1], record: lr, has: true, service: service}
+	it.key, _ = it.Key()
+	b.items = append(b.items, it)
 }
 
 func serviceOf(rl plog.ResourceLogs) string {
@@ -151,79 +211,76 @@ func serviceOf(rl plog.ResourceLogs) string {
 	return ""
 }
 
-// open understands one record if it is an event; it returns false for an event that was here before.
-func (b *batch) open(lr plog.LogRecord, service string) bool {
-	b.redacted += b.redactor.redact(lr)
-	e, repairs, ok := b.view(lr)
-	if !ok {
-		return true
-	}
-	if repairs > 0 {
-		b.telemetry.ReceiverStageflowRepairedValues.Add(b.ctx, int64(repairs))
-	}
-	key, known := e.Key()
-	if known {
-		fresh, underWay := b.seen.add(key, b)
-		if underWay {
-			b.underWay = true
-			return false
+// openEvents takes up events that were decoded. Redaction is defined on records, so with it they become such at once.
+func (b *batch) openEvents(events []event.Event) {
+	if b.redactor != nil {
+		if cap(b.opened) < len(events) {
+			b.opened = make([]event.Event, 0, len(events))
 		}
-		if !fresh {
-			b.telemetry.ReceiverStageflowDuplicateEvents.Add(b.ctx, 1)
-			return false
+		for i := range events {
+			lr := plog.NewLogRecord()
+			events[i].Record(lr, 0)
+			b.openRecord(lr, events[i].Text("service"))
 		}
-		b.keys = append(b.keys, key)
-	}
-	runID := b.joins.runOf(e)
-	b.joins.keep(e, runID)
-	var facts []assembly.Fact
-	if !known || !b.seen.isAssembled(key) {
-		facts = b.factsOf(e, key, runID, service, b.arrival)
-	}
-	b.facts = append(b.facts, facts...)
-	b.events = append(b.events, joinedEvent{e, runID, service, len(facts) > 0})
-	if len(facts) > 0 {
-		b.telling++
-	}
-	return true
-}
-
-// normaliseAll writes into all records what their events mean, and takes down what they say of metrics: after that the
-// records are the logs pipeline's.
-func (b *batch) normaliseAll() {
-	for _, e := range b.events {
-		b.normalise(e.Event, e.runID, b.arrival)
-		if b.metrics == nil {
-			continue
-		}
-		b.measured = runmetrics.Facts(b.measured, e.Event, e.service, e.Record.Attributes())
-		for len(b.measuredOf) < len(b.measured) {
-			b.measuredOf = append(b.measuredOf, e.runID)
-		}
-	}
-}
-
-// measure takes what the events say of metrics. Those that name no service have that of their run.
-func (b *batch) measure() {
-	if b.metrics == nil {
 		return
 	}
-	for i := range b.measured {
-		if m := &b.measured[i]; m.Service() == "" {
-			m.SetService(b.assembler.ServiceOf(b.measuredOf[i]))
-		}
+	for i := range events {
+		it := item{Event: &events[i]}
+		it.key, _ = it.Key()
+		it.service = it.Text("service")
+		b.items = append(b.items, it)
 	}
-	b.metrics.Add(b.measured)
 }
 
-// factsOf is what an event says of runs. Without an assembly nobody asks.
-func (in *intake) factsOf(e event.Event, key event.Key, runID, service string, arrival pcommon.Timestamp) []assembly.Fact {
-	if !in.assemble || (runID == "" && e.Name != semconv.EventCallEnded) {
-		return nil
+// understandAll finds out what the events say that are new.
+func (b *batch) understandAll() {
+	for i := range b.items {
+		it := &b.items[i]
+		if it.known == duplicate {
+			b.duplicates++
+			continue
+		}
+		it.runID = b.joins.runOf(it.Event)
+		it.told = it.AppendTold(b.told.Make(it.Data().Len()+maxTold), b.assemble)
+		b.joins.keep(it.Event, it.told, it.runID)
+		if it.known != assembled && b.factsOf(&b.facts, it, b.arrival) > 0 {
+			it.tells = true
+			b.telling++
+		}
 	}
-	facts := assembly.Facts(e, runID, service, arrival)
-	for i := range facts {
-		facts[i].Key = key
+}
+
+// maxTold is how many attributes an event may have beside those of its data: its token counts, and what a call's start
+// says. Where it has more, memory of its own is made for them.
+const maxTold = 8
+
+// factsOf reads what an event says of runs. Without an assembly nobody asks.
+func (in *intake) factsOf(facts *assembly.Facts, it *item, arrival pcommon.Timestamp) int {
+	if !in.assemble || (it.runID == "" && it.Name != semconv.EventCallEnded) {
+		return 0
 	}
-	return facts
+	return facts.Read(it.Event, it.told, it.key, it.runID, it.service, arrival)
+}
+
+// dropDuplicates removes the records of events that were here before, and what is empty without them.
+func (b *batch) dropDuplicates(ld plog.Logs) {
+	if b.duplicates == 0 {
+		return
+	}
+	gone := make(map[plog.LogRecord]bool, b.duplicates)
+	for i := range b.items {
+		if b.items[i].known == duplicate {
+			gone[b.items[i].record] = true
+		}
+	}
+	ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
+		dropped := false
+		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
+			before := sl.LogRecords().Len()
+			sl.LogRecords().RemoveIf(func(lr plog.LogRecord) bool { return gone[lr] })
+			dropped = dropped || sl.LogRecords().Len() < before
+			return before > 0 && sl.LogRecords().Len() == 0
+		})
+		return dropped && rl.ScopeLogs().Len() == 0
+	})
 }

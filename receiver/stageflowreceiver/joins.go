@@ -4,8 +4,9 @@
 package stageflowreceiver // import "github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver"
 
 import (
+	"strings"
+
 	lru "github.com/hashicorp/golang-lru/v2"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
@@ -25,12 +26,7 @@ type joins struct {
 // callStart is what the start of a call says and its end may not.
 type callStart struct {
 	runID      string
-	attributes []callAttribute
-}
-
-type callAttribute struct {
-	key   string
-	value pcommon.Value
+	attributes event.Attributes
 }
 
 // joinedKeys are the attributes of a call's start that its end gets, too.
@@ -47,7 +43,7 @@ func newJoins() *joins {
 
 // runOf is the run of an event: its own, the one that it was joined to before, the one of the call it ends or of the
 // tool call it is about, or one made up for a whole run that has no id. It is "" when nothing tells.
-func (j *joins) runOf(e event.Event) string {
+func (j *joins) runOf(e *event.Event) string {
 	if id := e.JoinedRunID(); id != "" {
 		return id
 	}
@@ -71,43 +67,49 @@ func (j *joins) runOfCall(callID string) string {
 }
 
 // keep remembers what later events of a call may need: its run, and what its start says.
-func (j *joins) keep(e event.Event, runID string) {
+func (j *joins) keep(e *event.Event, told []event.Told, runID string) {
 	switch {
 	case e.Name == semconv.EventCallStarted:
 		if id := e.CallID(); id != "" {
-			attrs := pcommon.NewMap()
-			e.Attributes(attrs, attrs, false)
-			j.keepCall(id, runID, attrs)
+			j.keepCall(id, runID, func(key string) event.Value { return event.Find(told, key) })
 		}
 	case e.OfTool():
 		if id := e.ActionID(); id != "" && runID != "" {
-			j.byActionID.Add(id, runID)
+			if known, _ := j.byActionID.Get(id); known != runID {
+				j.byActionID.Add(strings.Clone(id), strings.Clone(runID))
+			}
 		}
 	}
 }
 
-// keepCall remembers the start of a call.
-func (j *joins) keepCall(id, runID string, attrs pcommon.Map) {
-	start := callStart{runID: runID}
+// keepCall remembers the start of a call, and of what it says copies of what the end gets, too.
+func (j *joins) keepCall(id, runID string, said func(key string) event.Value) {
+	size, n := len(id)+len(runID), 0
 	for _, key := range joinedKeys {
-		if v, ok := attrs.Get(key); ok {
-			kept := pcommon.NewValueEmpty()
-			v.CopyTo(kept)
-			start.attributes = append(start.attributes, callAttribute{key, kept})
+		if v := said(key); !v.IsNull() {
+			size, n = size+len(v.Str()), n+1
 		}
 	}
-	j.byCallID.Add(id, start)
+	texts := event.NewTexts(size)
+	start := callStart{texts.Keep(runID), make(event.Attributes, 0, n)}
+	for _, key := range joinedKeys {
+		if v := said(key); !v.IsNull() {
+			start.attributes = append(start.attributes, event.Attribute{Key: key, Value: v.Kept(texts)})
+		}
+	}
+	j.byCallID.Add(texts.Keep(id), start)
 }
 
-// complete fills the attributes of a call's end from its start.
-func (j *joins) complete(e event.Event, attrs pcommon.Map) {
+// complete fills what the end of a call tells from its start.
+func (j *joins) complete(e *event.Event, told []event.Told) []event.Told {
 	if e.Name != semconv.EventCallEnded {
-		return
+		return told
 	}
 	start, _ := j.byCallID.Get(e.CallID())
 	for _, a := range start.attributes {
-		if v, found := attrs.GetOrPutEmpty(a.key); !found {
-			a.value.CopyTo(v)
+		if event.Find(told, a.Key).IsNull() {
+			told = append(told, event.Told{Attribute: a})
 		}
 	}
+	return told
 }

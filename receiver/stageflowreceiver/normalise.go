@@ -13,53 +13,74 @@ import (
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
-// normalise writes beside the event's data what it means: everything after the receiver reads attributes only.
-func (b *batch) normalise(e event.Event, runID string, arrival pcommon.Timestamp) {
-	lr, attrs := e.Record, e.Record.Attributes()
-	if lr.ObservedTimestamp() == 0 {
-		lr.SetObservedTimestamp(arrival)
+// normaliseAll writes into all records what their events mean, and takes down what they say of metrics: after that the
+// records are the logs pipeline's.
+func (b *batch) normaliseAll() {
+	for i := range b.items {
+		it := &b.items[i]
+		if it.known == duplicate {
+			continue
+		}
+		if it.ZeroParent() {
+			b.telemetry.ReceiverStageflowZeroParents.Add(b.ctx, 1)
+		}
+		it.told = b.joins.complete(it.Event, it.told)
+		if it.has {
+			b.normalise(it, it.record)
+		}
+		if b.metrics != nil {
+			b.measurements.add(it)
+		}
 	}
-	if clock := e.Clock(arrival); clock != "" {
+}
+
+// normalise writes beside the event's data what it means: everything after the receiver reads attributes only.
+func (b *batch) normalise(it *item, lr plog.LogRecord) {
+	attrs := lr.Attributes()
+	if lr.ObservedTimestamp() == 0 {
+		lr.SetObservedTimestamp(b.arrival)
+	}
+	if clock := it.Clock(b.arrival); clock != "" {
 		attrs.PutStr(semconv.ClockKey, clock)
 	}
-	if e.ZeroParent() {
-		b.telemetry.ReceiverStageflowZeroParents.Add(b.ctx, 1)
+	for i := range it.told {
+		if told := &it.told[i]; !told.Extra {
+			told.Value.PutIn(attrs, told.Key)
+		}
 	}
-	e.Attributes(attrs, attrs, false)
-	if runID == "" {
+	if it.runID == "" {
 		attrs.Remove(semconv.RunIDKey)
 	} else {
-		attrs.PutStr(semconv.RunIDKey, runID)
+		attrs.PutStr(semconv.RunIDKey, it.runID)
 	}
 
 	status := semconv.StatusCompleted
 	var span semconv.SpanID
-	switch e.Name {
+	switch it.Name {
 	case semconv.EventStageStarted, semconv.EventStageEnded, semconv.EventWideStage:
-		status = normaliseStage(e, attrs)
-		if attempt, ok := e.Int("attempt"); ok && attempt > 0 && runID != "" {
-			span = semconv.StageSpanID(runID, e.StageName(), attempt)
+		status = normaliseStage(it.Event, attrs)
+		if attempt, ok := it.Int("attempt"); ok && attempt > 0 && it.runID != "" {
+			span = semconv.StageSpanID(it.runID, it.StageName(), attempt)
 		}
 	case semconv.EventCallStarted, semconv.EventCallEnded:
-		b.joins.complete(e, attrs)
-		status = normaliseCall(e, attrs)
-		if id := e.CallID(); id != "" && runID != "" {
-			span = semconv.CallSpanID(runID, id)
+		status = normaliseCall(it.Event, attrs)
+		if id := it.CallID(); id != "" && it.runID != "" {
+			span = semconv.CallSpanID(it.runID, id)
 		}
 	default:
 		switch {
-		case e.Name.OfRun():
-			status = normaliseRun(e, attrs)
-			span = semconv.RunSpanID(runID)
-		case e.OfTool():
-			status = normaliseTool(e, attrs)
-			if id := e.ToolID(); id != "" && runID != "" {
-				span = semconv.ToolSpanID(runID, id)
+		case it.Name.OfRun():
+			status = normaliseRun(it.Event, attrs)
+			span = semconv.RunSpanID(it.runID)
+		case it.OfTool():
+			status = normaliseTool(it.Event, attrs)
+			if id := it.ToolID(); id != "" && it.runID != "" {
+				span = semconv.ToolSpanID(it.runID, id)
 			}
 		}
 	}
-	if runID != "" {
-		b.correlate(e, runID, span)
+	if it.runID != "" {
+		b.correlate(it, lr, span)
 	}
 	if lr.SeverityNumber() == plog.SeverityNumberUnspecified {
 		lr.SetSeverityNumber(plog.SeverityNumberInfo)
@@ -71,18 +92,31 @@ func (b *batch) normalise(e event.Event, runID string, arrival pcommon.Timestamp
 
 // correlate sets the record's trace and span: of the run, and of the stage attempt, call or tool call it is about
 // where that is known before the run has settled.
-func (b *batch) correlate(e event.Event, runID string, span semconv.SpanID) {
-	trace, _ := e.TraceContext()
+func (b *batch) correlate(it *item, lr plog.LogRecord, span semconv.SpanID) {
+	trace, _ := it.TraceContext()
 	if trace.IsZero() {
-		trace = b.assembler.TraceOf(runID)
+		trace = b.traceOf(it.runID)
 	}
-	e.Record.SetTraceID(pcommon.TraceID(trace))
+	lr.SetTraceID(pcommon.TraceID(trace))
 	if !span.IsZero() {
-		e.Record.SetSpanID(pcommon.SpanID(span))
+		lr.SetSpanID(pcommon.SpanID(span))
 	}
 }
 
-func normaliseRun(e event.Event, attrs pcommon.Map) semconv.Status {
+// traceCache is the trace of the run that was asked for last: the events of a run mostly come one after the other.
+type traceCache struct {
+	runID string
+	trace semconv.TraceID
+}
+
+func (b *batch) traceOf(runID string) semconv.TraceID {
+	if b.traces.runID != runID {
+		b.traces = traceCache{runID, b.assembler.TraceOf(runID)}
+	}
+	return b.traces.trace
+}
+
+func normaliseRun(e *event.Event, attrs pcommon.Map) semconv.Status {
 	status := e.RunStatus()
 	attrs.PutStr(semconv.RunStatusKey, string(status))
 	kind := e.EndKind()
@@ -95,19 +129,13 @@ func normaliseRun(e event.Event, attrs pcommon.Map) semconv.Status {
 }
 
 // runStart is the earliest start that an end of a run tells: of its stages, or its own less its duration.
-func runStart(e event.Event) pcommon.Timestamp {
+func runStart(e *event.Event) pcommon.Timestamp {
 	start := startByDuration(e, "duration_ms")
 	if t := e.StartedAt(); t != 0 && (start == 0 || t < start) {
 		start = t
 	}
-	details, ok := e.Field("stage_details")
-	if !ok || details.Type() != pcommon.ValueTypeSlice {
-		return start
-	}
-	for _, item := range details.Slice().All() {
-		if item.Type() != pcommon.ValueTypeMap {
-			continue
-		}
+	details, _ := e.Field("stage_details")
+	for _, item := range details.List() {
 		if v, ok := item.Map().Get("started_at"); ok {
 			if t := event.ParseTime(v); t != 0 && (start == 0 || t < start) {
 				start = t
@@ -117,7 +145,7 @@ func runStart(e event.Event) pcommon.Timestamp {
 	return start
 }
 
-func normaliseStage(e event.Event, attrs pcommon.Map) semconv.Status {
+func normaliseStage(e *event.Event, attrs pcommon.Map) semconv.Status {
 	status := event.Restore(e.StageStatus(), e.DataKeys())
 	attrs.PutStr(semconv.StageNameKey, e.StageName())
 	attrs.PutStr(semconv.StageStatusKey, string(status))
@@ -125,7 +153,7 @@ func normaliseStage(e event.Event, attrs pcommon.Map) semconv.Status {
 	return status
 }
 
-func normaliseCall(e event.Event, attrs pcommon.Map) semconv.Status {
+func normaliseCall(e *event.Event, attrs pcommon.Map) semconv.Status {
 	status := e.CallStatus()
 	attrs.PutStr(semconv.CallStatusKey, string(status))
 	if e.CallID() == "" {
@@ -136,17 +164,17 @@ func normaliseCall(e event.Event, attrs pcommon.Map) semconv.Status {
 }
 
 // startByDuration is the start that an end tells by its duration, 0 when it tells none.
-func startByDuration(e event.Event, field string) pcommon.Timestamp {
+func startByDuration(e *event.Event, field string) pcommon.Timestamp {
 	d, ok := e.Duration(field)
 	if !ok {
 		return 0
 	}
-	return event.Before(e.Record.Timestamp(), d)
+	return event.Before(e.Time, d)
 }
 
 // normaliseTool returns how the event went, for the record's severity: the undoing of a tool call may fail, although
 // the call itself completed.
-func normaliseTool(e event.Event, attrs pcommon.Map) semconv.Status {
+func normaliseTool(e *event.Event, attrs pcommon.Map) semconv.Status {
 	status := e.ToolStatus()
 	attrs.PutStr(semconv.ToolStatusKey, string(status))
 	if id := e.ToolID(); id != "" {
@@ -172,9 +200,9 @@ func normaliseTool(e event.Event, attrs pcommon.Map) semconv.Status {
 
 // putStart writes when it began, if that is known; not after the event's own time, or something would have taken less
 // than no time.
-func putStart(e event.Event, attrs pcommon.Map, start pcommon.Timestamp) {
-	if t := e.Record.Timestamp(); t != 0 {
-		start = min(start, t)
+func putStart(e *event.Event, attrs pcommon.Map, start pcommon.Timestamp) {
+	if e.Time != 0 {
+		start = min(start, e.Time)
 	}
 	if start != 0 {
 		attrs.PutStr(semconv.StartTimeKey, start.AsTime().Format(time.RFC3339Nano))

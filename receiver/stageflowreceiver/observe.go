@@ -42,17 +42,34 @@ func (b *batch) count() {
 	if b.redacted > 0 {
 		b.telemetry.ReceiverStageflowRedactedValues.Add(b.ctx, int64(b.redacted))
 	}
-	names := map[semconv.EventName]int64{}
-	for i := range b.events {
-		names[b.events[i].Name]++
+	for i := range b.items {
+		if b.items[i].known != duplicate {
+			b.counts = countOne(b.counts, b.items[i].Name)
+		}
 	}
-	for name, n := range names {
-		option, ok := eventOptions[name]
+	for _, c := range b.counts {
+		option, ok := eventOptions[c.name]
 		if !ok {
 			option = eventOptions[semconv.EventOther]
 		}
-		b.telemetry.ReceiverStageflowEvents.Add(b.ctx, n, option)
+		b.telemetry.ReceiverStageflowEvents.Add(b.ctx, c.n, option)
 	}
+}
+
+type eventCount struct {
+	name semconv.EventName
+	n    int64
+}
+
+// countOne counts a kind of event: there are few in a batch.
+func countOne(counts []eventCount, name semconv.EventName) []eventCount {
+	for i := range counts {
+		if counts[i].name == name {
+			counts[i].n++
+			return counts
+		}
+	}
+	return append(counts, eventCount{name, 1})
 }
 
 // eventOptions are made once: events are counted with every batch.

@@ -28,6 +28,7 @@ type life struct {
 	*testReceiver
 	storage    *journaltest.Memory
 	flushAfter time.Duration
+	decoder    event.Decoder
 }
 
 func newLife(t require.TestingT, flushAfter time.Duration) *life {
@@ -63,9 +64,17 @@ func (l *life) kill(t require.TestingT, clean bool) {
 }
 
 func (l *life) take(t require.TestingT, lines []string) {
+	l.decoder.Reset()
+	l.decoder.Decode([]byte(strings.Join(lines, "\n")), true)
+	if len(lines)%2 == 0 {
+		require.NoError(t, l.intake.takeDecoded(context.Background(), l.decoder.Events))
+		return
+	}
 	ld := plog.NewLogs()
-	d := event.Decoder{}
-	d.Decode([]byte(strings.Join(lines, "\n")), true, ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords())
+	records := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+	for i := range l.decoder.Events {
+		l.decoder.Events[i].Record(records.AppendEmpty(), 0)
+	}
 	require.NoError(t, l.intake.take(context.Background(), ld))
 }
 

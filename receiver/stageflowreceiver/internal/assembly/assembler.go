@@ -129,7 +129,7 @@ func (a *Assembler) add(f *Fact, now time.Time, pos journal.Position) {
 func (a *Assembler) begin(id string, now time.Time) *run {
 	r := newRun(id)
 	r.flushAt = now.Add(a.set.FlushAfter)
-	r.claim = a.set.Journal.Claim(ownerRun + id)
+	r.claim = a.claim(ownerRun, id)
 	if r.earlier = a.settled.get(id); r.earlier != nil {
 		r.left = maps.Clone(r.earlier.attempts)
 		for id, c := range r.earlier.calls {
@@ -138,9 +138,17 @@ func (a *Assembler) begin(id string, now time.Time) *run {
 			r.addKnown(id, &again)
 		}
 	}
-	a.active[id] = r
+	a.active[r.id] = r
 	a.deadlines.push(r)
 	return r
+}
+
+// claim is on entries of the journal, nil without one.
+func (a *Assembler) claim(owner, id string) *journal.Claim {
+	if a.set.Journal == nil {
+		return nil
+	}
+	return a.set.Journal.Claim(owner + id)
 }
 
 // deadline is when the run should be looked at again.
@@ -227,7 +235,7 @@ func (a *Assembler) settle(r *run, out *Run, now time.Time) *Run {
 	}
 	out.memory = a.settled.put(out, r.earlier, now)
 	out.memory.calls = r.openCalls()
-	out.memory.claim = a.set.Journal.Claim(ownerSettled + r.id)
+	out.memory.claim = a.claim(ownerSettled, r.id)
 	if out.memory.keys = r.keys; r.earlier != nil {
 		all := slices.Concat(r.earlier.keys, r.keys)
 		out.memory.keys = all[:min(len(all), maxKeys)]
@@ -294,8 +302,8 @@ func (out *Run) restore(s *settled, late traceContext, parentTrace func(runID st
 	}
 	if out.Status == semconv.StatusFailed && s.status == semconv.StatusFailed {
 		fill(&out.cause, semconv.RunFailedStageKey, s.cause)
-		stage, _ := out.cause.get(semconv.RunFailedStageKey)
-		if blamed, ok := s.cause.get(semconv.RunFailedStageKey); !ok || blamed.equal(stage) {
+		stage, _ := out.cause.Get(semconv.RunFailedStageKey)
+		if blamed, ok := s.cause.Get(semconv.RunFailedStageKey); !ok || blamed.Equal(stage) {
 			fillText(&out.cause, s.cause)
 		}
 	}

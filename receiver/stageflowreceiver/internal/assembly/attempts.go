@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
@@ -94,13 +95,13 @@ func compareTexts(a, b *StageFact) int {
 	if a.Wide || b.Wide || a.at() != b.at() || a.Status != b.Status {
 		return 0
 	}
-	return compareAttributes(a.Attributes, b.Attributes)
+	return a.Attributes.Compare(b.Attributes)
 }
 
 // sameFact tells whether one lifecycle event came twice: a start that did would open an attempt each time.
 func sameFact(a, b *StageFact) bool {
 	return !a.Wide && !b.Wide && a.at() == b.at() && a.Start == b.Start && a.Status == b.Status && a.Attempt == b.Attempt &&
-		a.Attributes.equal(b.Attributes)
+		a.Attributes.Equal(b.Attributes)
 }
 
 // at is when the fact takes its place in the order of a stage's facts.
@@ -163,20 +164,20 @@ func (a *Attempt) resolve() {
 	a.attributes = folded{}
 	var measured folded // the duration that wide events tell
 	for _, f := range a.facts {
-		a.attributes.add(max(f.Start, f.End), f.Attributes)
+		a.attributes.add(max(f.Start, f.End), f.Attributes, nil)
 		if f.Clock != "" {
-			a.attributes.addOne(max(f.Start, f.End), attribute{semconv.ClockKey, textValue(f.Clock)})
+			a.attributes.addOne(max(f.Start, f.End), event.Attribute{Key: semconv.ClockKey, Value: event.TextValue(f.Clock)}, nil)
 		}
 		if f.Wide {
-			if d, ok := f.Attributes.get(semconv.StageDurationKey); ok {
-				measured.addOne(f.End, attribute{semconv.StageDurationKey, d})
+			if d, ok := f.Attributes.Get(semconv.StageDurationKey); ok {
+				measured.addOne(f.End, event.Attribute{Key: semconv.StageDurationKey, Value: d}, nil)
 			}
 		}
 		if f.Status == semconv.StatusRunning {
 			continue
 		}
 		s := f.Restored
-		if s == semconv.StatusCompleted && !lifecycle && f.Attributes.has(semconv.ExceptionMessageKey) {
+		if s == semconv.StatusCompleted && !lifecycle && f.Attributes.Has(semconv.ExceptionMessageKey) {
 			// Completed with an error text is a stage that asked for a retry. Only on the recommended graph: the
 			// deprecated one, which also sends lifecycle events, leaves the text of a short-circuit there.
 			s = semconv.StatusRetried

@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/journal"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
@@ -87,7 +88,7 @@ func openCallsOf(attrs pcommon.Map) map[string]*call {
 		if one.Type() != pcommon.ValueTypeMap {
 			continue
 		}
-		c := &call{id: id, status: semconv.StatusRunning, stage: textOf(one.Map(), markStage), attributes: foldedOf(one.Map(), markAttributes)}
+		c := &call{id: id, status: semconv.StatusRunning, caller: caller{stage: textOf(one.Map(), markStage)}, attributes: foldedOf(one.Map(), markAttributes)}
 		if v, ok := one.Map().Get(markStart); ok {
 			c.start = pcommon.Timestamp(v.Int())
 		}
@@ -109,7 +110,7 @@ func putNotes(attrs pcommon.Map, notes []Note) {
 		one := all.AppendEmpty().SetEmptyMap()
 		one.PutInt(markTime, int64(n.Time))
 		one.PutStr(markName, n.Name)
-		n.Attributes.copyTo(one.PutEmptyMap(markAttributes))
+		n.Attributes.CopyTo(one.PutEmptyMap(markAttributes))
 	}
 }
 
@@ -128,7 +129,7 @@ func readNotes(attrs pcommon.Map) []Note {
 			n.Time = pcommon.Timestamp(v.Int())
 		}
 		if v, ok := one.Map().Get(markAttributes); ok && v.Type() == pcommon.ValueTypeMap {
-			n.Attributes = attributesOf(v.Map())
+			n.Attributes = event.AttributesOf(v.Map())
 		}
 		out = append(out, n)
 	}
@@ -140,10 +141,10 @@ func putFolded(attrs pcommon.Map, key string, f folded) {
 	all := attrs.PutEmptyMap(key)
 	all.EnsureCapacity(len(f))
 	for _, v := range f {
-		pair := all.PutEmptySlice(v.key)
+		pair := all.PutEmptySlice(v.Key)
 		pair.EnsureCapacity(2)
 		pair.AppendEmpty().SetInt(int64(v.at))
-		v.value.copyTo(pair.AppendEmpty())
+		v.Value.CopyTo(pair.AppendEmpty())
 	}
 }
 
@@ -157,7 +158,7 @@ func foldedOf(attrs pcommon.Map, key string) folded {
 	for key, pair := range v.Map().All() {
 		if pair.Type() == pcommon.ValueTypeSlice && pair.Slice().Len() == 2 {
 			at, v := pair.Slice().At(0), pair.Slice().At(1)
-			f.set(foldedValue{attribute{key, valueOf(v)}, pcommon.Timestamp(at.Int())})
+			f.set(foldedValue{event.Attribute{Key: key, Value: event.ValueOf(v)}, pcommon.Timestamp(at.Int())})
 		}
 	}
 	return f

@@ -154,11 +154,11 @@ func TestBoundOfRunsInFlight(t *testing.T) {
 	s := newStream()
 	s.Assembler = New(set)
 	factsOf := func(lines ...string) []Fact {
-		var facts []Fact
+		var facts Facts
 		for _, lr := range decode(lines).All() {
-			facts = append(facts, s.facts(lr, s.now)...)
+			s.facts(&facts, lr, s.now)
 		}
-		return facts
+		return facts.List
 	}
 	one, two, three := ev("pipeline.started", 1, `"pipeline_run_id":"1"`), ev("pipeline.started", 1, `"pipeline_run_id":"2"`), ev("pipeline.started", 1, `"pipeline_run_id":"3"`)
 	admit := func(facts []Fact) error {

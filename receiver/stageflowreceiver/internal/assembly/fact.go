@@ -4,7 +4,7 @@
 package assembly
 
 import (
-	"slices"
+	"cmp"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -13,7 +13,8 @@ import (
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
-// Fact is what one event says of one run. It holds copies only, so it outlives the event's record.
+// Fact is what one event says of one run. It is good as long as the [Facts] that it is in; what a run keeps of it is copied
+// when the run takes it.
 type Fact struct {
 	// RunID is the run; "" for the end of a call that only its call id can join to one.
 	RunID string
@@ -27,10 +28,10 @@ type Fact struct {
 	Trace  semconv.TraceID
 	Parent semconv.SpanID
 	// Attributes belong on the run's span.
-	Attributes attributes
+	Attributes event.Attributes
 
-	// At most one of these is set, but for Details, which come with an End.
-	Start   *RunStart
+	// At most one of these is set, but for Details, which come with an End. Start says that the run began.
+	Start   bool
 	End     *RunEnd
 	Stage   *StageFact
 	Call    *CallFact
@@ -38,9 +39,6 @@ type Fact struct {
 	Shown   *ShownFact
 	Details []StageFact
 }
-
-// RunStart says that a run began.
-type RunStart struct{}
 
 // RunEnd says that a run ended.
 type RunEnd struct {
@@ -52,7 +50,7 @@ type RunEnd struct {
 	// Duration is what the event told, 0 when it told none.
 	Duration time.Duration
 	// Cause holds the attributes that go with this end alone: error, failed stage, reason.
-	Cause attributes
+	Cause event.Attributes
 }
 
 // StageFact is what one event says of one attempt of a stage.
@@ -70,7 +68,7 @@ type StageFact struct {
 	Clock string
 	// Restored is the status without the framework's flattening, see [event.Restore].
 	Restored   semconv.Status
-	Attributes attributes
+	Attributes event.Attributes
 }
 
 // CallFact is what one event says of a provider call.
@@ -82,72 +80,115 @@ type CallFact struct {
 	// Stage and Attempt name the stage attempt that made the call; "" and 0 when the event does not tell.
 	Stage      string
 	Attempt    int64
-	Attributes attributes
+	Attributes event.Attributes
 }
 
-// Facts reads an event. runID is the run that the event was joined to, arrival stands in for the time of an event
-// that has none, service is the resource's service name. Most events say something of one run; those about a child
-// say that its parent is there, too.
-func Facts(e event.Event, runID, service string, arrival pcommon.Timestamp) []Fact {
-	f := Fact{RunID: runID, Time: e.Record.Timestamp(), Service: e.Text("service")}
-	if f.Time == 0 {
-		f.Time = arrival
+// Facts are those of a batch of events. Its memory is used again for the next batch. The zero value is ready.
+type Facts struct {
+	List []Fact
+
+	attributes event.Arena[event.Attribute]
+	stages     event.Arena[StageFact]
+	calls      event.Arena[CallFact]
+	told       []event.Told
+}
+
+// maxFacts bounds what a large batch leaves behind.
+const maxFacts = 2048
+
+// Reset forgets all facts.
+func (fs *Facts) Reset() {
+	clear(fs.List)
+	if fs.List = fs.List[:0]; cap(fs.List) > maxFacts {
+		fs.List = nil
 	}
-	if f.Service == "" {
-		f.Service = service
+	fs.attributes.Reset()
+	fs.stages.Reset()
+	fs.calls.Reset()
+	clear(fs.told[:cap(fs.told)])
+}
+
+// said is what an event tells, to be divided among the facts.
+type said struct {
+	*event.Event
+	// at is the event's own time, or its arrival.
+	at pcommon.Timestamp
+	// common and own are the attributes that every event may have and those of the event's kind, see [event.Told].
+	common, own event.Attributes
+}
+
+// divide takes what an event tells apart. A detail's attributes are all its own.
+func (fs *Facts) divide(e *event.Event, at pcommon.Timestamp, told []event.Told, detail bool) said {
+	// One more each, for what is found out about the event, and room for the run's own beside the common ones.
+	s := said{Event: e, at: at, common: fs.attributes.Make(len(told) + 2), own: fs.attributes.Make(len(told) + 2)}
+	for i := range told {
+		switch of := &told[i]; {
+		case of.Key == semconv.RunIDKey && !detail:
+		case of.Common && !detail:
+			s.common = append(s.common, of.Attribute)
+		default:
+			s.own.Put(of.Key, of.Value)
+		}
 	}
+	return s
+}
+
+// Read appends what an event says: told are its attributes with the extra ones, runID is the run that it was joined to,
+// arrival stands in for the time of an event that has none, service is the resource's service name. Most events say
+// something of one run; those about a child say that its parent is there, too. It returns the number of facts.
+func (fs *Facts) Read(e *event.Event, told []event.Told, key event.Key, runID, service string, arrival pcommon.Timestamp) int {
+	f := Fact{RunID: runID, Key: key, Time: cmp.Or(e.Time, arrival), Service: cmp.Or(e.Text("service"), service)}
 	f.Trace, f.Parent = e.TraceContext()
 	clock := e.Clock(arrival)
-
-	s := newScratch()
-	defer s.free()
-	s.read(e)
+	s := fs.divide(e, f.Time, told, false)
 	switch e.Name {
 	case semconv.EventRunStarted:
-		f.Start = &RunStart{}
-		s.own.remove(semconv.RunStatusKey)
-		s.common.putAll(s.own)
+		f.Start = true
+		s.own.Remove(semconv.RunStatusKey)
+		s.common.PutAll(s.own)
 	case semconv.EventRunEnded, semconv.EventWideRun, semconv.EventRunCancelRequested:
-		f.End = runEnd(e, f.Time, &s.own)
-		f.Details = stageDetails(e, f.Time)
-		s.common.putAll(s.own)
+		f.End = fs.runEnd(&s)
+		f.Details = fs.stageDetails(&s)
+		s.common.PutAll(s.own)
 	case semconv.EventChildStarted:
-		s.common.putAll(s.own)
+		s.common.PutAll(s.own)
 	case semconv.EventChildEnded:
-		f.End = runEnd(e, f.Time, &s.own)
-		s.common.putAll(s.own)
+		f.End = fs.runEnd(&s)
+		s.common.PutAll(s.own)
 	case semconv.EventStageStarted, semconv.EventStageEnded, semconv.EventWideStage:
-		stage := stageFact(e, f.Time, &s.own)
-		stage.Clock = clock
-		f.Stage = &stage
+		f.Stage = &fs.stages.Make(1)[:1][0]
+		*f.Stage = stageFact(&s)
+		f.Stage.Clock = clock
 	case semconv.EventCallStarted, semconv.EventCallEnded:
-		call := callFact(e, f.Time, &s.own)
-		putClock(&call.Attributes, clock)
-		f.Call = &call
+		f.Call = &fs.calls.Make(1)[:1][0]
+		*f.Call = callFact(&s)
+		putClock(&f.Call.Attributes, clock)
 	default:
 		switch {
 		case e.OfTool():
-			tool := toolFact(e, f.Time, &s.own)
-			putClock(&tool.Attributes, clock)
-			f.Tool = &tool
+			f.Tool = fs.toolFact(&s)
+			putClock(&f.Tool.Attributes, clock)
 		case e.Name.ShownOn() != semconv.Nowhere:
-			f.Shown = shownFact(e, f.Time, s.own)
+			f.Shown = shownFact(&s)
 		}
 	}
 	// Every event may be what the bounds of its run are taken from.
 	putClock(&s.common, clock)
-	f.Attributes = slices.Clone(s.common)
-	if parent := e.ParentRunID(); parent != "" {
-		above := Fact{RunID: parent, Time: f.Time, Service: f.Service}
-		putClock(&above.Attributes, clock)
-		return []Fact{f, above}
+	f.Attributes = s.common
+	fs.List = append(fs.List, f)
+	parent := e.ParentRunID()
+	if parent == "" {
+		return 1
 	}
-	return []Fact{f}
+	above := Fact{RunID: parent, Key: key, Time: f.Time, Service: f.Service}
+	putClock(&above.Attributes, clock)
+	fs.List = append(fs.List, above)
+	return 2
 }
 
-func putClock(of *attributes, clock string) {
+func putClock(of *event.Attributes, clock string) {
 	if clock != "" {
-		of.put(semconv.ClockKey, textValue(clock))
+		of.Put(semconv.ClockKey, event.TextValue(clock))
 	}
 }
 
@@ -159,89 +200,80 @@ var causeKeys = map[string]bool{
 	semconv.RPCGRPCStatusCodeKey: true,
 }
 
-// runEnd takes the attributes of the end out of own and leaves those of the run.
-func runEnd(e event.Event, at pcommon.Timestamp, own *attributes) *RunEnd {
-	end := &RunEnd{Kind: e.EndKind(), Status: e.RunStatus(), Time: at, Cause: own.takeOut(causeKeys)}
+// runEnd takes the attributes of the end out of the event's own and leaves those of the run.
+func (fs *Facts) runEnd(s *said) *RunEnd {
+	end := &RunEnd{Kind: s.EndKind(), Status: s.RunStatus(), Time: s.at, Cause: s.own.TakeOut(causeKeys, fs.attributes.Make(len(s.own)))}
 	if end.Kind == semconv.EndNone {
 		return nil
 	}
-	end.Start = e.StartedAt()
-	end.Duration, _ = e.Duration("duration_ms")
+	end.Start = s.StartedAt()
+	end.Duration, _ = s.Duration("duration_ms")
 	return end
 }
 
-func stageFact(e event.Event, at pcommon.Timestamp, own *attributes) StageFact {
-	own.remove(semconv.StageAttemptKey)
-	s := StageFact{Name: e.StageName(), Status: e.StageStatus(), Wide: e.Name == semconv.EventWideStage, Attributes: slices.Clone(*own)}
-	s.Restored = s.Status
-	if s.Status == semconv.StatusCompleted {
-		s.Restored = event.Restore(s.Status, dataKeys(e, s.Attributes))
+func stageFact(s *said) StageFact {
+	s.own.Remove(semconv.StageAttemptKey)
+	f := StageFact{Name: s.StageName(), Status: s.StageStatus(), Wide: s.Name == semconv.EventWideStage, Attributes: s.own}
+	f.Restored = f.Status
+	if f.Status == semconv.StatusCompleted {
+		f.Restored = event.Restore(f.Status, s.DataKeys())
 	}
-	s.Attempt, _ = e.Int("attempt")
+	f.Attempt, _ = s.Int("attempt")
 	switch {
-	case s.Wide:
-		s.Start, s.End = e.StartedAt(), e.EndedAt()
-		if d, _ := e.Duration("duration_ms"); s.End == 0 && s.Start != 0 && d > 0 {
-			s.End = s.Start + pcommon.Timestamp(d)
+	case f.Wide:
+		f.Start, f.End = s.StartedAt(), s.EndedAt()
+		if d, _ := s.Duration("duration_ms"); f.End == 0 && f.Start != 0 && d > 0 {
+			f.End = f.Start + pcommon.Timestamp(d)
 		}
-		if s.End == 0 {
-			s.End = at
+		if f.End == 0 {
+			f.End = s.at
 		}
-	case s.Status == semconv.StatusRunning:
-		s.Start = at
+	case f.Status == semconv.StatusRunning:
+		f.Start = s.at
 	default:
-		s.End = at
+		f.End = s.at
 	}
-	if s.Start == 0 {
-		if d, _ := e.Duration("duration_ms"); d > 0 {
-			s.Start = event.Before(s.End, d)
+	if f.Start == 0 {
+		if d, _ := s.Duration("duration_ms"); d > 0 {
+			f.Start = event.Before(f.End, d)
 		}
 	}
-	return s
+	return f
 }
 
-// dataKeys are the names of the stage's results, from its attributes where those have them ready.
-func dataKeys(e event.Event, of attributes) []string {
-	if v, ok := of.get(semconv.StageDataKeysKey); ok {
-		if keys, ok := v.texts(); ok {
-			return keys
-		}
-	}
-	return e.DataKeys()
-}
-
-// stageDetails are the stages that a run's wide event lists (catalogue 1.4): the last result of each. at stands in
-// for the end of one that tells none.
-func stageDetails(e event.Event, at pcommon.Timestamp) []StageFact {
-	list, ok := e.Field("stage_details")
-	if !ok || list.Type() != pcommon.ValueTypeSlice {
+// stageDetails are the stages that a run's wide event lists (catalogue 1.4): the last result of each. The event's time
+// stands in for the end of one that tells none.
+func (fs *Facts) stageDetails(s *said) []StageFact {
+	field, _ := s.Field("stage_details")
+	list := field.List()
+	if len(list) == 0 {
 		return nil
 	}
-	s := newScratch()
-	defer s.free()
-	details := make([]StageFact, 0, list.Slice().Len())
-	for _, item := range list.Slice().All() {
-		if item.Type() != pcommon.ValueTypeMap {
+	details := make([]StageFact, 0, len(list))
+	for _, item := range list {
+		fields := item.Map()
+		if fields == nil {
 			continue
 		}
-		d := event.Detail(item.Map(), e.Record)
-		s.readDetail(d)
-		details = append(details, stageFact(d, at, &s.own))
+		detail := s.Detail(fields)
+		fs.told = detail.AppendTold(fs.told[:0], true)
+		of := fs.divide(&detail, s.at, fs.told, true)
+		details = append(details, stageFact(&of))
 	}
 	return details
 }
 
-func callFact(e event.Event, at pcommon.Timestamp, own *attributes) CallFact {
-	own.remove(semconv.StageAttemptKey)
-	c := CallFact{ID: e.CallID(), Status: e.CallStatus(), Stage: e.StageName(), Attributes: slices.Clone(*own)}
-	c.Attempt, _ = e.Int("stage_attempt")
-	if e.Name == semconv.EventCallStarted {
-		c.Start = at
+func callFact(s *said) CallFact {
+	s.own.Remove(semconv.StageAttemptKey)
+	c := CallFact{ID: s.CallID(), Status: s.CallStatus(), Stage: s.StageName(), Attributes: s.own}
+	c.Attempt, _ = s.Int("stage_attempt")
+	if s.Name == semconv.EventCallStarted {
+		c.Start = s.at
 		return c
 	}
-	c.End = at
-	if d, _ := e.Duration("latency_ms"); d > 0 {
-		c.Start = event.Before(at, d)
+	c.End = s.at
+	if d, _ := s.Duration("latency_ms"); d > 0 {
+		c.Start = event.Before(s.at, d)
 	}
 	return c
 }

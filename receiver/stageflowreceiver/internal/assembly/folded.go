@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
 )
 
 // folded gathers attributes from facts in any order: of two values for one key the later event's wins, then the
@@ -15,7 +17,7 @@ import (
 type folded []foldedValue
 
 type foldedValue struct {
-	attribute
+	event.Attribute
 	at pcommon.Timestamp
 }
 
@@ -26,34 +28,44 @@ const maxFolded = 512
 func (f folded) find(key string) (i int, ok bool) {
 	from, to := 0, len(f)
 	for from < to {
-		if middle := (from + to) / 2; f[middle].key < key {
+		if middle := (from + to) / 2; f[middle].Key < key {
 			from = middle + 1
 		} else {
 			to = middle
 		}
 	}
-	return from, from < len(f) && f[from].key == key
+	return from, from < len(f) && f[from].Key == key
 }
 
-// add takes the attributes of an event at the given time.
-func (f *folded) add(at pcommon.Timestamp, of attributes) {
+// add takes the attributes of an event at the given time. What stays is kept in texts, or as it is where that is nil.
+func (f *folded) add(at pcommon.Timestamp, of event.Attributes, texts *event.Texts) {
 	if len(*f) == 0 {
 		*f = slices.Grow(*f, min(len(of), maxFolded))
 	}
 	for i := range of {
-		f.addOne(at, of[i])
+		f.addOne(at, of[i], texts)
 	}
 }
 
-func (f *folded) addOne(at pcommon.Timestamp, a attribute) {
-	i, ok := f.find(a.key)
+func (f *folded) addOne(at pcommon.Timestamp, a event.Attribute, texts *event.Texts) {
+	i, ok := f.find(a.Key)
 	if !ok {
+		if texts != nil {
+			a = a.Kept(texts)
+		}
 		f.insert(i, foldedValue{a, at})
 		return
 	}
 	old := &(*f)[i]
-	if at > old.at || (at == old.at && larger(a.value, old.value)) {
-		old.value, old.at = a.value, at
+	switch {
+	case at < old.at:
+	case a.Value.ReadsAs(old.Value): // nearly always
+		old.at = at
+	case at > old.at || a.Value.Larger(old.Value):
+		if texts != nil {
+			a = a.Kept(texts)
+		}
+		old.Value, old.at = a.Value, at
 	}
 }
 
@@ -66,7 +78,7 @@ func (f *folded) insert(i int, v foldedValue) {
 
 // set puts the value in place of what is there, and has room for it in any case.
 func (f *folded) set(v foldedValue) {
-	i, ok := f.find(v.key)
+	i, ok := f.find(v.Key)
 	if ok {
 		(*f)[i] = v
 		return
@@ -78,7 +90,7 @@ func (f *folded) set(v foldedValue) {
 // newly gathered one.
 func (f *folded) addOlder(earlier folded) {
 	for _, old := range earlier {
-		i, ok := f.find(old.key)
+		i, ok := f.find(old.Key)
 		if !ok {
 			f.insert(i, old)
 		} else if old.at > (*f)[i].at {
@@ -98,7 +110,7 @@ func (f folded) get(key string) (v foldedValue, ok bool) {
 // text is the value of key as text, "" when there is none.
 func (f folded) text(key string) string {
 	if i, ok := f.find(key); ok {
-		return f[i].value.text()
+		return f[i].Value.AsText()
 	}
 	return ""
 }
@@ -107,6 +119,6 @@ func (f folded) text(key string) string {
 func (f folded) copyTo(dst pcommon.Map) {
 	dst.EnsureCapacity(dst.Len() + len(f))
 	for i := range f {
-		f[i].value.copyTo(dst.PutEmpty(f[i].key))
+		f[i].Value.PutIn(dst, f[i].Key)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
@@ -58,8 +57,8 @@ func wholeSettled() *settled {
 		id: "r", service: "s", trace: semconv.TraceID{1}, parent: semconv.SpanID{2}, parentID: "p", start: 3,
 		end: semconv.EndExplicit, status: semconv.StatusFailed, keys: []event.Key{1, 2},
 		attempts:   map[string][]sentAttempt{"a": {{number: 1, start: 2, end: 3, ended: true, wide: true}}},
-		attributes: folded{{attribute{"k", textValue("v")}, 4}}, cause: attributes{{"why", textValue("because")}},
-		calls: map[string]*call{"c": {id: "c", stage: "a", attempt: 1, start: 5, attributes: folded{{attribute{"k", valueOf(pcommon.NewValueInt(1))}, 4}}}},
+		attributes: folded{{event.Attribute{Key: "k", Value: event.TextValue("v")}, 4}}, cause: event.Attributes{{Key: "why", Value: event.TextValue("because")}},
+		calls: map[string]*call{"c": {id: "c", caller: caller{"a", 1}, start: 5, attributes: folded{{event.Attribute{Key: "k", Value: event.IntValue(1)}, 4}}}},
 		notes: []Note{{Time: 6, Name: "n"}},
 	}
 	return s

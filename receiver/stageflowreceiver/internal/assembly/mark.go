@@ -79,10 +79,11 @@ func Owners(lr plog.LogRecord) []string {
 	if !ok {
 		return nil
 	}
+	var facts Facts
+	facts.Read(&e, nil, 0, e.JoinedRunID(), "", 0)
 	var owners []string
-	facts := Facts(e, e.JoinedRunID(), "", 0)
-	for i := range facts {
-		owners = append(owners, ownerOf(&facts[i]))
+	for i := range facts.List {
+		owners = append(owners, ownerOf(&facts.List[i]))
 	}
 	return owners
 }
@@ -175,7 +176,7 @@ func (s *settled) mark(consumed []journal.Owned, lr plog.LogRecord) {
 	putAttempts(attrs, s.attempts)
 	if s.attributes != nil {
 		putFolded(attrs, markAttributes, s.attributes)
-		s.cause.copyTo(attrs.PutEmptyMap(markCause))
+		s.cause.CopyTo(attrs.PutEmptyMap(markCause))
 		putNotes(attrs, s.notes)
 	}
 	putOpenCalls(attrs, s.calls)
@@ -206,7 +207,7 @@ func readSettled(attrs pcommon.Map) *settled {
 	}
 	if s.attributes = foldedOf(attrs, markAttributes); s.attributes != nil {
 		if v, ok := attrs.Get(markCause); ok && v.Type() == pcommon.ValueTypeMap {
-			s.cause = attributesOf(v.Map())
+			s.cause = event.AttributesOf(v.Map())
 		}
 		s.notes = readNotes(attrs)
 	}

@@ -22,18 +22,19 @@ const maxShown = 512
 type Note struct {
 	Time       pcommon.Timestamp
 	Name       string
-	Attributes attributes
+	Attributes event.Attributes
 }
 
-func newNote(e event.Event, at pcommon.Timestamp, of attributes) Note {
-	return Note{Time: at, Name: e.Type, Attributes: slices.Clone(of)}
+// kept is a copy that a run can keep.
+func (n Note) kept(in *event.Texts) Note {
+	return Note{Time: n.Time, Name: in.Keep(n.Name), Attributes: n.Attributes.Kept(in)}
 }
 
 func compareNotes(a, b Note) int {
 	if d := cmp.Or(cmp.Compare(a.Time, b.Time), strings.Compare(a.Name, b.Name)); d != 0 {
 		return d
 	}
-	return compareAttributes(a.Attributes, b.Attributes)
+	return a.Attributes.Compare(b.Attributes)
 }
 
 // addNotes puts notes of two times together, each once, and keeps the earliest.
@@ -50,7 +51,7 @@ func writeNotes(notes []Note, span ptrace.Span) {
 		to := span.Events().AppendEmpty()
 		to.SetTimestamp(n.Time)
 		to.SetName(n.Name)
-		n.Attributes.copyTo(to.Attributes())
+		n.Attributes.CopyTo(to.Attributes())
 	}
 }
 
@@ -62,13 +63,13 @@ type ShownFact struct {
 	Stage string
 }
 
-func shownFact(e event.Event, at pcommon.Timestamp, own attributes) *ShownFact {
-	return &ShownFact{Note: newNote(e, at, own), On: e.Name.ShownOn(), Stage: e.StageName()}
+func shownFact(s *said) *ShownFact {
+	return &ShownFact{Note: Note{s.at, s.Type, s.own}, On: s.Name.ShownOn(), Stage: s.StageName()}
 }
 
 // addShown keeps the earliest notes, each once.
-func (r *run) addShown(f ShownFact) {
-	i, has := slices.BinarySearchFunc(r.shown, f, func(a, b ShownFact) int { return compareNotes(a.Note, b.Note) })
+func (r *run) addShown(f *ShownFact) {
+	i, has := slices.BinarySearchFunc(r.shown, f, func(a ShownFact, b *ShownFact) int { return compareNotes(a.Note, b.Note) })
 	if has {
 		return
 	}
@@ -79,7 +80,7 @@ func (r *run) addShown(f ShownFact) {
 		}
 		r.shown = r.shown[:maxShown-1]
 	}
-	r.shown = slices.Insert(r.shown, i, f)
+	r.shown = slices.Insert(r.shown, i, ShownFact{f.kept(&r.texts), f.On, r.texts.Keep(f.Stage)})
 }
 
 // resolveShown puts each note on the stage attempt that it is about, as a call is put under the one that made it, else

@@ -4,8 +4,11 @@
 package assembly
 
 import (
+	"strings"
+
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/journal"
 )
 
@@ -32,8 +35,8 @@ func newOrphans() *orphans {
 func (a *Assembler) addOrphan(f *Fact, pos journal.Position) {
 	o, ok := a.orphans.Peek(f.Call.ID)
 	if !ok {
-		o = &orphan{claim: a.set.Journal.Claim(ownerCall + f.Call.ID)}
-		if a.orphans.Add(f.Call.ID, o) {
+		o = &orphan{claim: a.claim(ownerCall, f.Call.ID)}
+		if a.orphans.Add(strings.Clone(f.Call.ID), o) {
 			a.lost++
 		}
 	}
@@ -41,8 +44,17 @@ func (a *Assembler) addOrphan(f *Fact, pos journal.Position) {
 		a.lost++
 		return
 	}
-	o.ends = append(o.ends, *f)
+	o.ends = append(o.ends, f.kept(&event.Texts{}))
 	o.claim.Add(pos)
+}
+
+// kept is a copy of a fact of a call that outlives its [Facts].
+func (f *Fact) kept(in *event.Texts) Fact {
+	out, call := *f, *f.Call
+	out.RunID, out.Service, out.Attributes = in.Keep(f.RunID), in.Keep(f.Service), f.Attributes.Kept(in)
+	call.ID, call.Stage, call.Attributes = in.Keep(call.ID), in.Keep(call.Stage), call.Attributes.Kept(in)
+	out.Call = &call
+	return out
 }
 
 // adopt gives a run the ends of a call that it knows now.

@@ -37,7 +37,7 @@ type Run struct {
 	Revised, Sent bool
 
 	attributes folded
-	cause      attributes
+	cause      event.Attributes
 	notes      []Note
 	// again is set when this is what came after the run had settled.
 	again bool
@@ -198,8 +198,8 @@ func (r *run) resolveEnd(out *Run) {
 		out.completeCause(failed)
 	case out.Status == semconv.StatusCancelled && cancelled != nil:
 		// No event of the framework names the stage that cancelled its run (catalogue 1.4).
-		if !out.cause.has(semconv.RunFailedStageKey) {
-			out.cause.put(semconv.RunFailedStageKey, textValue(cancelled.Stage))
+		if !out.cause.Has(semconv.RunFailedStageKey) {
+			out.cause.Put(semconv.RunFailedStageKey, event.TextValue(cancelled.Stage))
 		}
 	}
 }
@@ -219,9 +219,9 @@ func (out *Run) completeCause(failed *Attempt) {
 			fillText(&out.cause, e.Cause)
 		}
 	}
-	if stage, ok := out.cause.get(semconv.RunFailedStageKey); ok {
+	if stage, ok := out.cause.Get(semconv.RunFailedStageKey); ok {
 		for _, a := range out.Attempts {
-			if a.Status == semconv.StatusFailed && a.Stage == stage.text() {
+			if a.Status == semconv.StatusFailed && a.Stage == stage.AsText() {
 				failed = a
 			}
 		}
@@ -229,29 +229,29 @@ func (out *Run) completeCause(failed *Attempt) {
 	if failed == nil {
 		return
 	}
-	blame := make(attributes, 0, len(failed.attributes)+1)
+	blame := make(event.Attributes, 0, len(failed.attributes)+1)
 	for _, v := range failed.attributes {
-		blame = append(blame, v.attribute)
+		blame = append(blame, v.Attribute)
 	}
-	blame.put(semconv.RunFailedStageKey, textValue(failed.Stage))
+	blame.Put(semconv.RunFailedStageKey, event.TextValue(failed.Stage))
 	fill(&out.cause, semconv.RunFailedStageKey, blame)
-	if stage, _ := out.cause.get(semconv.RunFailedStageKey); stage.text() == failed.Stage {
+	if stage, _ := out.cause.Get(semconv.RunFailedStageKey); stage.AsText() == failed.Stage {
 		fillText(&out.cause, blame)
 	}
 }
 
-func fill(dst *attributes, key string, src attributes) {
-	if dst.has(key) {
+func fill(dst *event.Attributes, key string, src event.Attributes) {
+	if dst.Has(key) {
 		return
 	}
-	if v, ok := src.get(key); ok {
-		dst.put(key, v)
+	if v, ok := src.Get(key); ok {
+		dst.Put(key, v)
 	}
 }
 
-func fillText(dst *attributes, src attributes) {
+func fillText(dst *event.Attributes, src event.Attributes) {
 	for _, key := range causeText {
-		if dst.has(key) {
+		if dst.Has(key) {
 			return
 		}
 	}

@@ -14,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"pgregory.net/rapid"
 
@@ -63,7 +62,8 @@ func (j *journaled) kill(t *rapid.T) {
 		require.NoError(t, err)
 		for _, lr := range entry.Records.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
 			if e, _, ok := event.Open(lr); ok && (e.JoinedRunID() != "" || e.Name == semconv.EventCallEnded) {
-				restore.Facts(Facts(e, e.JoinedRunID(), "", pcommon.NewTimestampFromTime(entry.Arrival)), lr, r.Position)
+				j.read.Reset()
+				restore.Facts(read(&j.read, &e, e.JoinedRunID(), entry.Arrival), lr, r.Position)
 			}
 		}
 	}))
@@ -74,17 +74,16 @@ func (j *journaled) kill(t *rapid.T) {
 func (j *journaled) add(t *rapid.T, lines []string) {
 	ld := plog.NewLogs()
 	decode(lines).MoveAndAppendTo(ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords())
-	var facts []Fact
+	j.read.Reset()
 	for _, lr := range ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
-		of := j.facts(lr, j.now)
+		of := j.facts(&j.read, lr, j.now)
 		if len(of) > 0 && of[0].RunID != "" {
 			lr.Attributes().PutStr(semconv.RunIDKey, of[0].RunID)
 		}
-		facts = append(facts, of...)
 	}
 	at, err := j.journal.Append(context.Background(), &journal.Entry{Kind: journal.Events, Arrival: j.now, Records: ld})
 	require.NoError(t, err)
-	j.Add(facts, 0, j.now, at)
+	j.Add(j.read.List, 0, j.now, at)
 	j.journal.Done(at)
 }
 

@@ -102,7 +102,7 @@ type Remembered struct {
 // OpenCall is a provider call whose end has not come.
 type OpenCall struct {
 	ID, RunID  string
-	Attributes pcommon.Map
+	Attributes event.Attributes
 }
 
 // EndMarks tells that no more marks come: runs that have left are remembered again.
@@ -119,10 +119,12 @@ func (rs *Restore) EndMarks() Remembered {
 		rs.to.settled.keep(s)
 		out.Keys = append(out.Keys, s.keys...)
 		for id, c := range s.calls {
-			open := OpenCall{id, s.id, pcommon.NewMap()}
-			c.attributes.copyTo(open.Attributes)
+			open := OpenCall{ID: id, RunID: s.id}
+			for _, a := range c.attributes {
+				open.Attributes = append(open.Attributes, a.Attribute)
+			}
 			if c.attempt > 0 {
-				open.Attributes.PutInt(semconv.StageAttemptKey, c.attempt)
+				open.Attributes.Put(semconv.StageAttemptKey, event.IntValue(c.attempt))
 			}
 			out.Calls = append(out.Calls, open)
 		}
@@ -148,7 +150,7 @@ func (rs *Restore) Facts(facts []Fact, lr plog.LogRecord, at journal.Position) {
 			continue
 		}
 		if f.RunID == "" {
-			rs.orphans = append(rs.orphans, orphanAt{*f, at})
+			rs.orphans = append(rs.orphans, orphanAt{f.kept(&event.Texts{}), at})
 			continue
 		}
 		rs.to.add(f, rs.now, at)

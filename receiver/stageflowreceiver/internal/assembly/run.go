@@ -48,6 +48,8 @@ type run struct {
 	trace       traceContext
 	derived     semconv.TraceID // the trace that the id gives, once it has been asked for
 	dropped     int
+	// texts is where the run keeps what its facts share with others.
+	texts event.Texts
 
 	// arrived and ended are times of arrival: of the latest fact, and of the first end that closes the run.
 	arrived, ended time.Time
@@ -74,10 +76,26 @@ type call struct {
 	start, end pcommon.Timestamp
 	status     semconv.Status
 	endedAt    pcommon.Timestamp
-	stage      string
-	attempt    int64
+	caller
 	// left is set when the call left open with its run, and nothing has been told of it since.
 	left bool
+}
+
+// caller is the stage attempt that made a call of a provider or a tool; "" and 0 for what nothing told.
+type caller struct {
+	stage   string
+	attempt int64
+}
+
+// addCaller takes what one event says, of which the largest stays.
+func (c *caller) addCaller(stage string, attempt int64, in *event.Texts) {
+	switch {
+	case stage == "" || stage < c.stage:
+	case stage > c.stage:
+		c.stage, c.attempt = in.Keep(stage), attempt
+	default:
+		c.attempt = max(c.attempt, attempt)
+	}
 }
 
 // traceContext is the run's trace as its events tell it. Where they disagree the start event's holds, else the
@@ -94,14 +112,19 @@ type latestText struct {
 	text string
 }
 
-func (l *latestText) add(at pcommon.Timestamp, text string) {
-	if l.text == "" || at > l.at || (at == l.at && text > l.text) {
-		l.at, l.text = at, text
+func (l *latestText) add(at pcommon.Timestamp, text string, in *event.Texts) {
+	switch {
+	case l.text == text:
+		l.at = max(l.at, at)
+	case l.text == "" || at > l.at || (at == l.at && text > l.text):
+		l.at, l.text = at, in.Keep(text)
 	}
 }
 
 func newRun(id string) *run {
-	return &run{id: id, attributes: folded{}, stages: map[string][]*StageFact{}}
+	r := &run{attributes: folded{}} // not nil, which would say that they are not kept
+	r.id = r.texts.Keep(id)
+	return r
 }
 
 // add takes a fact. The order of facts does not matter.
@@ -114,11 +137,11 @@ func (r *run) add(f *Fact) {
 	}
 	r.last = max(r.last, f.Time)
 	if f.Service != "" {
-		r.service.add(f.Time, f.Service)
+		r.service.add(f.Time, f.Service, &r.texts)
 	}
-	r.attributes.add(f.Time, f.Attributes)
-	r.trace.merge(f.Trace, f.Parent, f.Start != nil)
-	if f.Start != nil {
+	r.attributes.add(f.Time, f.Attributes, &r.texts)
+	r.trace.merge(f.Trace, f.Parent, f.Start)
+	if f.Start {
 		if !r.started || f.Time < r.startedAt {
 			r.startedAt = f.Time
 		}
@@ -140,7 +163,7 @@ func (r *run) add(f *Fact) {
 		r.addTool(f.Tool, f.Time)
 	}
 	if f.Shown != nil {
-		r.addShown(*f.Shown)
+		r.addShown(f.Shown)
 	}
 }
 
@@ -148,6 +171,7 @@ func (r *run) addEnd(e RunEnd) {
 	if slices.ContainsFunc(r.ends, func(o RunEnd) bool { return compareEnds(e, o) == 0 }) {
 		return
 	}
+	e.Cause = e.Cause.Kept(&r.texts)
 	r.ends = append(r.ends, e)
 	slices.SortFunc(r.ends, func(a, b RunEnd) int { return compareEnds(b, a) })
 	if len(r.ends) > maxEnds {
@@ -162,7 +186,18 @@ func (r *run) addStage(s *StageFact) {
 		return
 	}
 	r.stageFacts++
-	r.stages[s.Name] = append(r.stages[s.Name], s)
+	kept := *s
+	kept.Attributes = s.Attributes.Kept(&r.texts)
+	of := r.stages[s.Name]
+	if of == nil {
+		if r.stages == nil {
+			r.stages = map[string][]*StageFact{}
+		}
+		kept.Name = r.texts.Keep(s.Name)
+	} else {
+		kept.Name = of[0].Name
+	}
+	r.stages[kept.Name] = append(of, &kept)
 }
 
 func (r *run) addCall(f *CallFact, at pcommon.Timestamp) {
@@ -175,20 +210,18 @@ func (r *run) addCall(f *CallFact, at pcommon.Timestamp) {
 			r.dropped++
 			return
 		}
-		c = &call{id: f.ID, attributes: folded{}, status: semconv.StatusRunning}
-		r.addKnown(f.ID, c)
+		c = &call{id: r.texts.Keep(f.ID), status: semconv.StatusRunning}
+		r.addKnown(c.id, c)
 	}
 	c.left = false
-	c.attributes.add(at, f.Attributes)
+	c.attributes.add(at, f.Attributes, &r.texts)
 	if f.Start != 0 && (c.start == 0 || f.Start < c.start) {
 		c.start = f.Start
 	}
 	if f.End != 0 && (f.End > c.endedAt || (f.End == c.endedAt && badness[f.Status] > badness[c.status])) {
 		c.endedAt, c.end, c.status = f.End, f.End, f.Status
 	}
-	if f.Stage != "" && (f.Stage > c.stage || (f.Stage == c.stage && f.Attempt > c.attempt)) {
-		c.stage, c.attempt = f.Stage, f.Attempt
-	}
+	c.addCaller(f.Stage, f.Attempt, &r.texts)
 }
 
 // addKnown makes room for calls with the first: most runs have none.
@@ -222,7 +255,7 @@ func compareEnds(a, b RunEnd) int {
 	if d := statusRank[a.Status] - statusRank[b.Status]; d != 0 {
 		return d
 	}
-	return cmp.Or(compareAttributes(a.Cause, b.Cause), cmp.Compare(a.Start, b.Start))
+	return cmp.Or(a.Cause.Compare(b.Cause), cmp.Compare(a.Start, b.Start))
 }
 
 func (c *traceContext) merge(trace semconv.TraceID, parent semconv.SpanID, ofStart bool) {

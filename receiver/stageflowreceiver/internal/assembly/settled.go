@@ -28,7 +28,7 @@ type settled struct {
 	calls map[string]*call
 	// attributes, cause and notes are kept only while a stronger end may still come, and the run span with it.
 	attributes folded
-	cause      attributes
+	cause      event.Attributes
 	notes      []Note
 	until      time.Time
 	// keys are those of the run's events.

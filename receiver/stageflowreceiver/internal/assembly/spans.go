@@ -80,7 +80,7 @@ func (r *Run) writeRun(id semconv.SpanID, span ptrace.Span) {
 	attrs := r.begin(span, id, nameOf(semconv.OperationInvokeWorkflow, pipeline), r.Start, r.End, len(r.attributes)+len(r.cause)+6)
 	attrs.PutStr(semconv.GenAIOperationNameKey, semconv.OperationInvokeWorkflow)
 	r.attributes.copyTo(attrs)
-	r.cause.copyTo(attrs)
+	r.cause.CopyTo(attrs)
 	attrs.PutStr(semconv.RunStatusKey, string(r.Status))
 	attrs.PutStr(semconv.RunEndKey, string(r.EndKind))
 	attrs.PutInt(semconv.RunRevisionKey, int64(r.EndKind.Rank()))

@@ -71,6 +71,7 @@ type stream struct {
 	*Assembler
 	now   time.Time
 	calls map[string]string
+	read  Facts
 }
 
 var testSettings = Settings{Settle: time.Second, FlushAfter: time.Hour, IdleTimeout: 5 * time.Minute, AbandonAfter: 15 * time.Minute, MaxActive: 1000}
@@ -83,25 +84,28 @@ func newStream(lines ...string) *stream {
 
 // add hands over the events of one request.
 func (s *stream) add(lines ...string) {
-	var facts []Fact
+	s.read.Reset() // as the receiver does: runs keep nothing of it
 	for _, lr := range decode(lines).All() {
-		facts = append(facts, s.facts(lr, s.now)...)
+		s.facts(&s.read, lr, s.now)
 	}
-	s.Add(facts, 0, s.now, 0)
+	s.Add(s.read.List, 0, s.now, 0)
 }
 
 func decode(lines []string) plog.LogRecordSlice {
 	records := plog.NewLogRecordSlice()
 	var d event.Decoder
-	rejected, _ := d.Decode([]byte(strings.Join(lines, "\n")), true, records)
+	rejected, _ := d.Decode([]byte(strings.Join(lines, "\n")), true)
 	if len(rejected) > 0 {
 		panic(fmt.Sprint(rejected, lines))
+	}
+	for i := range d.Events {
+		d.Events[i].Record(records.AppendEmpty(), 0)
 	}
 	return records
 }
 
 // facts joins the ends of calls to their runs, as the receiver does.
-func (s *stream) facts(lr plog.LogRecord, arrival time.Time) []Fact {
+func (s *stream) facts(into *Facts, lr plog.LogRecord, arrival time.Time) []Fact {
 	e, _, ok := event.Open(lr)
 	if !ok {
 		return nil
@@ -122,7 +126,12 @@ func (s *stream) facts(lr plog.LogRecord, arrival time.Time) []Fact {
 	if runID == "" && e.Name != semconv.EventCallEnded {
 		return nil
 	}
-	return Facts(e, runID, "", pcommon.NewTimestampFromTime(arrival))
+	return read(into, &e, runID, arrival)
+}
+
+func read(into *Facts, e *event.Event, runID string, arrival time.Time) []Fact {
+	n := into.Read(e, e.AppendTold(nil, true), 0, runID, "", pcommon.NewTimestampFromTime(arrival))
+	return into.List[len(into.List)-n:]
 }
 
 // wait moves the clock and returns the spans of what is over.

@@ -25,7 +25,7 @@ type ToolFact struct {
 	// Stage and Attempt name the stage attempt that called the tool; "" and 0 when the event does not tell.
 	Stage      string
 	Attempt    int64
-	Attributes attributes
+	Attributes event.Attributes
 	// Note is what goes on the span as an event, nil for nothing.
 	Note *Note
 }
@@ -64,33 +64,33 @@ func compareToolEnds(a, b ToolEnd) int {
 // toolKeys are the attributes of a note that belong on the span.
 var toolKeys = map[string]bool{semconv.GenAIToolNameKey: true, semconv.GenAIToolCallIDKey: true, semconv.StageNameKey: true}
 
-func toolFact(e event.Event, at pcommon.Timestamp, own *attributes) ToolFact {
-	t := ToolFact{ID: e.ToolID(), Stage: e.ToolStage()}
-	t.Attempt, _ = e.Int("stage_attempt")
-	own.remove(semconv.StageAttemptKey)
+func (fs *Facts) toolFact(s *said) *ToolFact {
+	t := &ToolFact{ID: s.ToolID(), Stage: s.ToolStage()}
+	t.Attempt, _ = s.Int("stage_attempt")
+	s.own.Remove(semconv.StageAttemptKey)
 	if t.ID != "" {
-		own.put(semconv.GenAIToolCallIDKey, textValue(t.ID))
+		s.own.Put(semconv.GenAIToolCallIDKey, event.TextValue(t.ID))
 	}
-	end := ToolEnd{Time: at, Status: e.ToolStatus()}
+	end := ToolEnd{Time: s.at, Status: s.ToolStatus()}
 	note := true
-	switch e.Name {
+	switch s.Name {
 	case semconv.EventToolRequested, semconv.EventToolInvoked:
-		t.Invoked, note = at, false
+		t.Invoked, note = s.at, false
 	case semconv.EventToolStarted:
-		t.Started, note = at, false
+		t.Started, note = s.at, false
 	case semconv.EventToolEnded, semconv.EventToolDenied, semconv.EventToolUnresolved:
 		end.Strength, note = endTold, false
-		end.Duration, _ = e.Duration("duration_ms")
+		end.Duration, _ = s.Duration("duration_ms")
 	case semconv.EventApprovalDecided:
-		if decision := e.ApprovalDecision(); decision != "" {
-			own.put(semconv.ApprovalDecisionKey, textValue(decision))
+		if decision := s.ApprovalDecision(); decision != "" {
+			s.own.Put(semconv.ApprovalDecisionKey, event.TextValue(decision))
 		}
 		if end.Status == semconv.StatusSkipped {
 			end.Strength = endDecided
 		}
 	case semconv.EventToolUndone, semconv.EventToolUndoFailed:
 		end.Strength = endImplied
-		if original := e.Time("original_action_timestamp"); original != 0 {
+		if original := s.TimeOf("original_action_timestamp"); original != 0 {
 			end.Time = original
 		}
 	}
@@ -98,12 +98,11 @@ func toolFact(e event.Event, at pcommon.Timestamp, own *attributes) ToolFact {
 		t.End = end
 	}
 	if !note {
-		t.Attributes = slices.Clone(*own)
+		t.Attributes = s.own
 		return t
 	}
-	t.Attributes = own.takeOut(toolKeys)
-	n := newNote(e, at, *own)
-	t.Note = &n
+	t.Attributes = s.own.TakeOut(toolKeys, fs.attributes.Make(len(s.own)+1))
+	t.Note = &Note{s.at, s.Type, s.own}
 	return t
 }
 
@@ -112,9 +111,8 @@ type tool struct {
 	attributes              folded
 	invoked, started, first pcommon.Timestamp
 	end                     ToolEnd
-	stage                   string
-	attempt                 int64
-	notes                   []Note // in order
+	caller
+	notes []Note // in order
 }
 
 func (r *run) addTool(f *ToolFact, at pcommon.Timestamp) {
@@ -128,35 +126,33 @@ func (r *run) addTool(f *ToolFact, at pcommon.Timestamp) {
 			r.dropped++
 			return
 		}
-		t = &tool{attributes: folded{}}
+		t = &tool{}
 		if r.tools == nil {
 			r.tools = map[string]*tool{}
 		}
-		r.tools[f.ID] = t
+		r.tools[r.texts.Keep(f.ID)] = t
 	}
-	t.take(f, at)
+	t.take(f, at, &r.texts)
 	if f.Note != nil {
-		r.addNote(t, *f.Note)
+		r.addNote(t, f.Note)
 	}
 }
 
 // take takes all of a fact but its note.
-func (t *tool) take(f *ToolFact, at pcommon.Timestamp) {
-	t.attributes.add(at, f.Attributes)
+func (t *tool) take(f *ToolFact, at pcommon.Timestamp, texts *event.Texts) {
+	t.attributes.add(at, f.Attributes, texts)
 	t.first = earliest(t.first, at)
 	t.invoked = earliest(t.invoked, f.Invoked)
 	t.started = earliest(t.started, f.Started)
 	if compareToolEnds(f.End, t.end) > 0 {
 		t.end = f.End
 	}
-	if f.Stage != "" && (f.Stage > t.stage || (f.Stage == t.stage && f.Attempt > t.attempt)) {
-		t.stage, t.attempt = f.Stage, f.Attempt
-	}
+	t.addCaller(f.Stage, f.Attempt, texts)
 }
 
 // addNote keeps the earliest notes, each once.
-func (r *run) addNote(t *tool, n Note) {
-	i, has := slices.BinarySearchFunc(t.notes, n, compareNotes)
+func (r *run) addNote(t *tool, n *Note) {
+	i, has := slices.BinarySearchFunc(t.notes, *n, compareNotes)
 	switch {
 	case has:
 		return
@@ -169,7 +165,7 @@ func (r *run) addNote(t *tool, n Note) {
 	default:
 		r.notes++
 	}
-	t.notes = slices.Insert(t.notes, i, n)
+	t.notes = slices.Insert(t.notes, i, n.kept(&r.texts))
 }
 
 // earliest is the smaller of two times, of which 0 is none.

@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
@@ -23,7 +24,7 @@ type unnamedTool struct {
 }
 
 func (r *run) addUnnamed(f *ToolFact, at pcommon.Timestamp) {
-	name, ok := f.Attributes.get(semconv.GenAIToolNameKey)
+	name, ok := f.Attributes.Get(semconv.GenAIToolNameKey)
 	if !ok {
 		return
 	}
@@ -31,7 +32,18 @@ func (r *run) addUnnamed(f *ToolFact, at pcommon.Timestamp) {
 		r.dropped++
 		return
 	}
-	r.unnamed = append(r.unnamed, unnamedTool{f, at, name.text()})
+	r.unnamed = append(r.unnamed, unnamedTool{f.kept(&r.texts), at, r.texts.Keep(name.AsText())})
+}
+
+// kept is a copy that a run can keep.
+func (f *ToolFact) kept(in *event.Texts) *ToolFact {
+	out := *f
+	out.ID, out.Stage, out.Attributes = in.Keep(f.ID), in.Keep(f.Stage), f.Attributes.Kept(in)
+	if f.Note != nil {
+		note := f.Note.kept(in)
+		out.Note = &note
+	}
+	return &out
 }
 
 // namedTools are the tool calls by id, with what the events that name none say of them.
@@ -55,7 +67,7 @@ func (r *run) namedTools() map[string]*tool {
 		if tools[id] == r.tools[id] {
 			tools[id] = r.tools[id].clone()
 		}
-		tools[id].take(f.ToolFact, f.at)
+		tools[id].take(f.ToolFact, f.at, &r.texts)
 		if f.Note != nil && len(tools[id].notes) < maxNotesOfTool {
 			if i, has := slices.BinarySearchFunc(tools[id].notes, *f.Note, compareNotes); !has {
 				tools[id].notes = slices.Insert(tools[id].notes, i, *f.Note)
@@ -76,14 +88,14 @@ func compareUnnamed(a, b unnamedTool) int {
 	); d != 0 {
 		return d
 	}
-	return cmp.Or(cmp.Compare(noteText(a), noteText(b)), compareAttributes(a.Attributes, b.Attributes))
+	return cmp.Or(cmp.Compare(noteText(a), noteText(b)), a.Attributes.Compare(b.Attributes))
 }
 
 func noteText(f unnamedTool) string {
 	if f.Note == nil {
 		return ""
 	}
-	return f.Note.Name + " " + f.Note.Attributes.canonical()
+	return f.Note.Name + " " + f.Note.Attributes.Canonical()
 }
 
 // onlyOpen is the one tool call, of those with the ids, that was open at the time.

@@ -5,170 +5,131 @@ package event
 
 import (
 	"slices"
+	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
-
-	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
-// Sink takes attributes. Of two for one key the later stays.
-type Sink interface {
-	PutStr(key, text string)
-	PutInt(key string, n int64)
-	PutDouble(key string, d float64)
-	// PutCopy keeps nothing of v, which may change.
-	PutCopy(key string, v pcommon.Value)
+// Attribute is what an event says in the terms of OpenTelemetry.
+type Attribute struct {
+	Key   string
+	Value Value
 }
 
-type mapSink struct{ pcommon.Map }
+// Attributes are some of those that one event gives, in its order, each key once.
+type Attributes []Attribute
 
-func (m mapSink) PutCopy(key string, v pcommon.Value) { v.CopyTo(m.PutEmpty(key)) }
-
-// Attributes is WriteTo for maps.
-func (e Event) Attributes(common, own pcommon.Map, extras bool) {
-	e.WriteTo(mapSink{common}, mapSink{own}, extras)
+// AttributesOf reads a map of pdata.
+func AttributesOf(m pcommon.Map) Attributes {
+	out := make(Attributes, 0, m.Len())
+	for key, v := range m.All() {
+		out = append(out, Attribute{key, ValueOf(v)})
+	}
+	return out
 }
 
-// WriteTo writes the fields of the data as attributes, as the tables of semconv say: those that every event
-// may have into common, those particular to the event's kind into own. With extras, fields that have no
-// attribute of their own go into own too, under their name behind [semconv.DataPrefix]. Nulls are left out.
-func (e Event) WriteTo(common, own Sink, extras bool) {
-	if !e.hasData {
+func (a Attributes) index(key string) int {
+	for i := range a {
+		if a[i].Key == key {
+			return i
+		}
+	}
+	return -1
+}
+
+// Get is the value of a key; ok is false when there is none.
+func (a Attributes) Get(key string) (v Value, ok bool) {
+	if i := a.index(key); i >= 0 {
+		return a[i].Value, true
+	}
+	return Value{}, false
+}
+
+// Has tells whether there is a value for the key.
+func (a Attributes) Has(key string) bool { return a.index(key) >= 0 }
+
+// Put adds a value or replaces that of the key.
+func (a *Attributes) Put(key string, v Value) {
+	if i := a.index(key); i >= 0 {
+		(*a)[i].Value = v
 		return
 	}
-	fields := e.fields()
-	var keep map[string]bool
-	if extras {
-		keep = e.extras(fields)
-	}
-	for name, v := range e.data.All() {
-		if v.Type() == pcommon.ValueTypeEmpty {
-			continue
-		}
-		if f, ok := e.around[name]; ok {
-			put(common, name, f, v, extras)
-		} else if f, ok := fields[name]; ok {
-			dst := own
-			if f.common {
-				dst = common
-			}
-			put(dst, name, f.Field, v, extras)
-		} else if keep == nil && extras || keep[name] {
-			own.PutCopy(semconv.DataPrefix+name, v)
-		}
-	}
-	if _, told := e.Field("pipeline_name"); !told && e.around != nil && e.Name == semconv.EventWideRun {
-		if v, ok := e.Field("name"); ok { // the envelope's pipeline_name is the context's, which may have none
-			common.PutStr(semconv.GenAIWorkflowNameKey, AsText(v))
-		}
-	}
-	if usage, ok := e.data.Get("usage"); ok && usage.Type() == pcommon.ValueTypeMap && e.Name == semconv.EventCallEnded {
-		// Provider SDKs nest their token counts: usage.prompt_tokens, usage.completion_tokens (catalogue 2.1).
-		for name, v := range usage.Map().All() {
-			if f, ok := semconv.CallFields[name]; ok && f.Type == semconv.Int {
-				put(own, name, f, v, false)
-			}
-		}
+	*a = append(*a, Attribute{key, v})
+}
+
+// PutAll puts all of b.
+func (a *Attributes) PutAll(b Attributes) {
+	for i := range b {
+		a.Put(b[i].Key, b[i].Value)
 	}
 }
 
-// field is a field of an event's kind, or one that every event may have.
-type field struct {
-	semconv.Field
-	common bool
+// Remove takes a key out.
+func (a *Attributes) Remove(key string) {
+	if i := a.index(key); i >= 0 {
+		*a = slices.Delete(*a, i, i+1)
+	}
 }
 
-// The fields of every kind of event, and of what a run tells of its child.
-var (
-	fieldsByName = func() map[semconv.EventName]map[string]field {
-		tables := map[semconv.EventName]map[string]field{}
-		for i := range semconv.Events {
-			tables[semconv.Events[i].Name] = withCommon(semconv.FieldsOf(semconv.Events[i].Name))
+// TakeOut removes the attributes with these keys and appends them to out.
+func (a *Attributes) TakeOut(keys map[string]bool, out Attributes) Attributes {
+	*a = slices.DeleteFunc(*a, func(one Attribute) bool {
+		if keys[one.Key] {
+			out = append(out, one)
 		}
-		return tables
-	}()
-	childFields  = withCommon(semconv.ChildFields)
-	commonFields = withCommon(nil)
-)
-
-// withCommon puts the fields of a kind over the common ones: a run's parent is its own business, a request id everybody's.
-func withCommon(own semconv.Fields) map[string]field {
-	all := make(map[string]field, len(own)+len(semconv.CommonFields))
-	for name, f := range semconv.CommonFields {
-		all[name] = field{f, true}
-	}
-	for name, f := range own {
-		all[name] = field{f, false}
-	}
-	return all
+		return keys[one.Key]
+	})
+	return out
 }
 
-// fields is the table of the event's kind.
-func (e Event) fields() map[string]field {
-	if e.OfChild() {
-		return childFields
+// Equal tells whether both have the same values for the same keys, in any order.
+func (a Attributes) Equal(b Attributes) bool {
+	if len(a) != len(b) {
+		return false
 	}
-	if fields, ok := fieldsByName[e.Name]; ok {
-		return fields
+	for i := range a {
+		v, ok := b.Get(a[i].Key)
+		if !ok || !a[i].Value.Equal(v) {
+			return false
+		}
 	}
-	return commonFields
+	return true
 }
 
-// maxExtras bounds the fields without an attribute of their own that go on a span: attributes are looked for one by
-// one, so n of them cost n² steps. What is beyond stays in the log record.
-const maxExtras = 256
+// CopyTo writes the attributes beside those that dst has.
+func (a Attributes) CopyTo(dst pcommon.Map) {
+	dst.EnsureCapacity(dst.Len() + len(a))
+	for i := range a {
+		a[i].Value.PutIn(dst, a[i].Key)
+	}
+}
 
-// extras are the names of the fields that go on a span behind [semconv.DataPrefix], nil for all. Of too many those
-// that come first in the alphabet stay, so that every copy of an event keeps the same.
-func (e Event) extras(fields map[string]field) map[string]bool {
-	if e.data.Len() <= maxExtras {
+// Kept is a copy with its texts in memory of their own: see [Texts].
+func (a Attributes) Kept(in *Texts) Attributes {
+	if len(a) == 0 {
 		return nil
 	}
-	names := make([]string, 0, e.data.Len())
-	for name, v := range e.data.All() {
-		_, known := fields[name]
-		_, around := e.around[name]
-		if !known && !around && v.Type() != pcommon.ValueTypeEmpty {
-			names = append(names, name)
-		}
+	out := make(Attributes, len(a))
+	for i := range a {
+		out[i] = a[i].Kept(in)
 	}
-	slices.Sort(names)
-	keep := make(map[string]bool, maxExtras)
-	for _, name := range names[:min(len(names), maxExtras)] {
-		keep[name] = true
-	}
-	return keep
+	return out
 }
 
-func put(dst Sink, name string, f semconv.Field, v pcommon.Value, extras bool) {
-	if f.Key == "" {
-		return
+// Kept is a copy with its text in memory of its own. Its key is a constant, or was made for it.
+func (a Attribute) Kept(in *Texts) Attribute { return Attribute{a.Key, a.Value.Kept(in)} }
+
+// Compare is any fixed order. It is slow, but for attributes that repeat.
+func (a Attributes) Compare(b Attributes) int {
+	if slices.EqualFunc(a, b, func(v, w Attribute) bool { return v.Key == w.Key && v.Value.ReadsAs(w.Value) }) {
+		return 0
 	}
-	switch f.Type {
-	case semconv.Text:
-		dst.PutStr(f.Key, AsText(v))
-		return
-	case semconv.Int:
-		if n, ok := AsInt(v); ok {
-			dst.PutInt(f.Key, n)
-			return
-		}
-	case semconv.Double:
-		if d, ok := AsDouble(v); ok {
-			dst.PutDouble(f.Key, d)
-			return
-		}
-	case semconv.State:
-		if s, ok := semconv.ParseStatus(AsText(v)); ok {
-			dst.PutStr(f.Key, string(s))
-			return
-		}
-	case semconv.Any:
-		dst.PutCopy(f.Key, v)
-		return
-	}
-	if extras {
-		// A value that its attribute cannot hold is kept under its own name.
-		dst.PutCopy(semconv.DataPrefix+name, v)
-	}
+	return strings.Compare(a.Canonical(), b.Canonical())
+}
+
+// Canonical is a text that attributes have in common that are equal.
+func (a Attributes) Canonical() string {
+	v := pcommon.NewValueMap()
+	a.CopyTo(v.Map())
+	return v.AsString() // sorted keys
 }

@@ -46,7 +46,7 @@ func TestBranches(t *testing.T) {
 		kind           semconv.EventName
 		run, at, trace string // at is the time of day
 		common, own    map[string]any
-		more           func(*testing.T, Event)
+		more           func(*testing.T, *Event)
 	}{
 		{"telemetry: a lifecycle event", enveloped("stage.llm.started", `,"stage":"llm","status":"started"`), semconv.EventStageStarted, "r", "10:00:09", trace,
 			everywhere, with(map[string]any{"stageflow.stage.name": "llm", "stageflow.stage.status": "running"}, aside), nil},
@@ -73,7 +73,7 @@ func TestBranches(t *testing.T) {
 		{"telemetry: an approval has the request of the HTTP call", enveloped("approval.decided", `,"tool_name":"rm","action_id":"t","decision":"denied","decided_by":null`),
 			semconv.EventApprovalDecided, "r", "10:00:09", trace, everywhere,
 			with(map[string]any{"gen_ai.tool.name": "rm", "gen_ai.tool.call.id": "t", "stageflow.approval.decision": "denied"}, aside),
-			func(t *testing.T, e Event) { assert.Equal(t, semconv.StatusSkipped, e.ToolStatus()) }},
+			func(t *testing.T, e *Event) { assert.Equal(t, semconv.StatusSkipped, e.ToolStatus()) }},
 		{"the framework: an approval has an id of its own", `{"type":"approval.requested","data":{"pipeline_run_id":"r","request_id":"ap","tool_name":"rm","action_id":"t"}}`,
 			semconv.EventApprovalRequested, "r", "", "", map[string]any{"stageflow.run.id": "r"},
 			map[string]any{"stageflow.approval.id": "ap", "gen_ai.tool.name": "rm", "gen_ai.tool.call.id": "t"}, nil},
@@ -82,7 +82,7 @@ func TestBranches(t *testing.T) {
 			map[string]any{"stageflow.approval.id": "ap", "gen_ai.tool.name": "rm", "gen_ai.tool.call.id": "t", "stageflow.data.event_kind": "tool", "stageflow.data.event_version": "v1"}, nil},
 		{"telemetry: the stage around a tool's event spawned the run, it did not call the tool", enveloped("tool.started", `,"tool_name":"rm","action_id":"t"`),
 			semconv.EventToolStarted, "r", "10:00:09", trace, everywhere, with(map[string]any{"gen_ai.tool.name": "rm", "gen_ai.tool.call.id": "t"}, aside),
-			func(t *testing.T, e Event) { assert.Empty(t, e.ToolStage()) }},
+			func(t *testing.T, e *Event) { assert.Empty(t, e.ToolStage()) }},
 		{"telemetry: a trace id that is none", `{"type":"agent.completed","data":{"event_name":"agent.completed","event_version":"v1","pipeline_run_id":"r","trace_id":"unknown","turns":3}}`,
 			semconv.EventAgentEnded, "r", "", "", map[string]any{"stageflow.run.id": "r"}, map[string]any{"stageflow.agent.turns": int64(3)}, nil},
 		{"telemetry: a child's event, which has no envelope", `{"type":"pipeline.spawned_child","data":{"parent_run_id":"p","child_run_id":"r","parent_stage_id":"llm","pipeline_name":"inner","timestamp":"2026-03-22T10:00:01+00:00"}}`,
@@ -96,13 +96,13 @@ func TestBranches(t *testing.T) {
 		{"backend: cancelled is a status of completed", `{"type":"pipeline.completed","data":{"pipeline_run_id":"r","status":"cancelled","duration_ms":5,"trace_id":"of the application","stage_results":{"llm":{"kind":"transform"}}}}`,
 			semconv.EventRunEnded, "r", "", "", map[string]any{"stageflow.run.id": "r"},
 			map[string]any{"stageflow.run.status": "cancelled", "stageflow.run.duration_ms": 5.0, "stageflow.run.stage_results": map[string]any{"llm": map[string]any{"kind": "transform"}}},
-			func(t *testing.T, e Event) { assert.Equal(t, semconv.StatusCancelled, e.RunStatus()) }},
+			func(t *testing.T, e *Event) { assert.Equal(t, semconv.StatusCancelled, e.RunStatus()) }},
 		{"backend: a tool's event names the call and the stage", `{"type":"tool.requested","data":{"tool_name":"search","action_id":null,"call_id":"c","pipeline_run_id":"r","request_id":"http","parent_stage_id":"agent","sequence":7,
 			"emitted_at":"2026-04-09T10:00:01+00:00","arguments":{"q":"x"},"status":"requested"}}`, semconv.EventToolRequested, "r", "10:00:01", "",
 			map[string]any{"stageflow.run.id": "r", "stageflow.request.id": "http"},
 			map[string]any{"gen_ai.tool.name": "search", "gen_ai.tool.call.id": "c", "stageflow.stage.name": "agent", "stageflow.data.sequence": int64(7),
 				"stageflow.data.arguments": map[string]any{"q": "x"}, "stageflow.data.status": "requested"},
-			func(t *testing.T, e Event) {
+			func(t *testing.T, e *Event) {
 				assert.Equal(t, "agent", e.ToolStage())
 				assert.Equal(t, "c", e.ToolID())
 				assert.Empty(t, e.ActionID())
@@ -152,7 +152,7 @@ func TestBranches(t *testing.T) {
 			map[string]any{"stageflow.stage.name": "llm", "stageflow.stage.status": "cancelled", "stageflow.stage.duration_ms": 2000.5}, isStage("llm", semconv.StatusCancelled)},
 		{"rust: the run was cancelled by a stage", `{"type":"pipeline_cancelled","data":{"pipeline_run_id":"r","stage":"llm","reason":"enough"}}`, semconv.EventRunEnded, "r", "", "",
 			map[string]any{"stageflow.run.id": "r"}, map[string]any{"stageflow.run.failed_stage": "llm", "stageflow.run.reason": "enough"},
-			func(t *testing.T, e Event) {
+			func(t *testing.T, e *Event) {
 				assert.Equal(t, semconv.StatusCancelled, e.RunStatus())
 				assert.Equal(t, semconv.EndExplicit, e.EndKind())
 			}},
@@ -166,14 +166,14 @@ func TestBranches(t *testing.T) {
 			nil, map[string]any{"stageflow.run.id": "r", "stageflow.run.parent.id": "p", "stageflow.run.reason": "Parent cancelled"}, isChildOf("p")},
 		{"the framework: a cancelled run, which may be a child", `{"type":"pipeline.canceled","data":{"pipeline_run_id":"r","parent_run_id":"p","reason":"enough","cascade_depth":1}}`, semconv.EventRunCancelRequested, "r", "", "",
 			map[string]any{"stageflow.run.id": "r"}, map[string]any{"stageflow.run.parent.id": "p", "stageflow.run.reason": "enough", "stageflow.data.cascade_depth": int64(1)},
-			func(t *testing.T, e Event) { assert.False(t, e.OfChild()) }},
+			func(t *testing.T, e *Event) { assert.False(t, e.OfChild()) }},
 		{"rust: tool, not tool_name", `{"type":"tool.invoked","data":{"pipeline_run_id":"r","tool":"rm","action_id":"t"}}`, semconv.EventToolInvoked, "r", "", "",
 			map[string]any{"stageflow.run.id": "r"}, map[string]any{"gen_ai.tool.name": "rm", "gen_ai.tool.call.id": "t"}, isTool(semconv.StatusRunning)},
 		{"rust: an approval's message", `{"type":"approval.requested","data":{"pipeline_run_id":"r","tool":"rm","message":"may I?"}}`, semconv.EventApprovalRequested, "r", "", "",
 			map[string]any{"stageflow.run.id": "r"}, map[string]any{"gen_ai.tool.name": "rm", "stageflow.approval.message": "may I?"}, nil},
 		{"rust: approved", `{"type":"approval.decided","data":{"pipeline_run_id":"r","tool":"rm","approved":true}}`, semconv.EventApprovalDecided, "r", "", "",
 			map[string]any{"stageflow.run.id": "r"}, map[string]any{"gen_ai.tool.name": "rm"},
-			func(t *testing.T, e Event) { assert.Equal(t, "approved", e.ApprovalDecision()) }},
+			func(t *testing.T, e *Event) { assert.Equal(t, "approved", e.ApprovalDecision()) }},
 		{"rust: not approved", `{"type":"approval.decided","data":{"pipeline_run_id":"r","tool":"rm","approved":false}}`, semconv.EventApprovalDecided, "r", "", "",
 			map[string]any{"stageflow.run.id": "r"}, map[string]any{"gen_ai.tool.name": "rm"}, isTool(semconv.StatusSkipped)},
 		{"rust: idempotency", `{"type":"stage.idempotency_hit","data":{"pipeline_run_id":"r","stage":"llm","key":"k"}}`, "stageflow.stage.idempotency_hit", "r", "", "",
@@ -198,8 +198,7 @@ func TestBranches(t *testing.T) {
 			} else {
 				assert.Equal(t, tt.trace, trace.String())
 			}
-			common, own := pcommon.NewMap(), pcommon.NewMap()
-			e.Attributes(common, own, true)
+			common, own := divided(e)
 			assert.Equal(t, with(nil, tt.common), common.AsRaw())
 			assert.Equal(t, with(nil, tt.own), own.AsRaw())
 			if tt.more != nil {
@@ -209,25 +208,38 @@ func TestBranches(t *testing.T) {
 	}
 }
 
+// divided are the attributes that every event may tell and those of the event's kind.
+func divided(e *Event) (common, own pcommon.Map) {
+	common, own = pcommon.NewMap(), pcommon.NewMap()
+	for _, told := range e.AppendTold(nil, true) {
+		if told.Common {
+			told.Value.PutIn(common, told.Key)
+		} else {
+			told.Value.PutIn(own, told.Key)
+		}
+	}
+	return common, own
+}
+
 func timeOfDay(t pcommon.Timestamp) string { return t.AsTime().Format("15:04:05") }
 
-func isAt(start, end string) func(*testing.T, Event) {
-	return func(t *testing.T, e Event) {
+func isAt(start, end string) func(*testing.T, *Event) {
+	return func(t *testing.T, e *Event) {
 		assert.Equal(t, start, timeOfDay(e.StartedAt()))
 		assert.Equal(t, end, timeOfDay(e.EndedAt()))
 	}
 }
 
-func isChildOf(parent string) func(*testing.T, Event) {
-	return func(t *testing.T, e Event) { assert.Equal(t, parent, e.ParentRunID()) }
+func isChildOf(parent string) func(*testing.T, *Event) {
+	return func(t *testing.T, e *Event) { assert.Equal(t, parent, e.ParentRunID()) }
 }
 
-func isTool(status semconv.Status) func(*testing.T, Event) {
-	return func(t *testing.T, e Event) { assert.Equal(t, status, e.ToolStatus()) }
+func isTool(status semconv.Status) func(*testing.T, *Event) {
+	return func(t *testing.T, e *Event) { assert.Equal(t, status, e.ToolStatus()) }
 }
 
-func isStage(name string, status semconv.Status) func(*testing.T, Event) {
-	return func(t *testing.T, e Event) {
+func isStage(name string, status semconv.Status) func(*testing.T, *Event) {
+	return func(t *testing.T, e *Event) {
 		assert.Equal(t, name, e.StageName())
 		assert.Equal(t, status, e.StageStatus())
 	}

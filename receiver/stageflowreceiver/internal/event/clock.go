@@ -22,12 +22,11 @@ const (
 
 // Clock is the [semconv.ClockKey] of an event that arrived at the given time: future, past, or "" where its time may be
 // right or is its arrival. What a collector on the way here found stays: it saw the event first.
-func (e Event) Clock(arrival pcommon.Timestamp) string {
-	if v, ok := e.Record.Attributes().Get(semconv.ClockKey); ok {
-		return AsText(v)
+func (e *Event) Clock(arrival pcommon.Timestamp) string {
+	if v := e.beside[besideClock]; !v.IsNull() {
+		return v.AsText()
 	}
-	t := e.Record.Timestamp()
-	switch {
+	switch t := e.Time; {
 	case t == 0:
 		return ""
 	case t > arrival && t-arrival > pcommon.Timestamp(maxAhead):

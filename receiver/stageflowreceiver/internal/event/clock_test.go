@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
@@ -32,7 +31,7 @@ func TestClock(t *testing.T) {
 		{"found ahead on the way, where it came first", 0, semconv.ClockFuture, semconv.ClockFuture},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			lr := plog.NewLogRecord()
+			lr := decodeOne(t, []byte(`{"type":"custom"}`))
 			lr.SetTimestamp(pcommon.NewTimestampFromTime(arrival.Add(tt.off)))
 			if tt.found != "" {
 				lr.Attributes().PutStr(semconv.ClockKey, tt.found)
@@ -40,7 +39,7 @@ func TestClock(t *testing.T) {
 			assert.Equal(t, tt.want, open(lr).Clock(pcommon.NewTimestampFromTime(arrival)))
 		})
 	}
-	assert.Empty(t, open(plog.NewLogRecord()).Clock(pcommon.NewTimestampFromTime(arrival)), "its arrival is its time")
+	assert.Empty(t, open(decodeOne(t, []byte(`{"type":"custom"}`))).Clock(pcommon.NewTimestampFromTime(arrival)), "its arrival is its time")
 }
 
 func TestZeroParent(t *testing.T) {

@@ -8,10 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/valyala/fastjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
@@ -47,28 +47,49 @@ func (r Rejection) Reason() string {
 // empty for senders that number nothing.
 type Request struct{ SinkID, BatchSeq string }
 
-// Decoder turns request bodies into records in wire form. It reuses memory and is not for concurrent use.
+// Decoder reads events: request bodies, lines of files, log records. It uses its memory again for the next batch, and is
+// not for concurrent use.
 type Decoder struct {
 	// From identifies the request; its events that have no number of their own are numbered by it.
 	From Request
+	// Events are those that were decoded. They are good until Reset.
+	Events []Event
 
 	parser fastjson.Parser
 	conv   converter
+	fields Arena[Field]
 }
 
-// Decode reads a body (one object, an array of objects, or JSON lines) and appends one record per event to dst.
+// maxEvents bounds what a large batch leaves behind.
+const maxEvents = 2048
+
+// Reset forgets what was read. What was taken from it by [Value.Kept] stays, and so does every text.
+func (d *Decoder) Reset() {
+	clear(d.Events)
+	if d.Events = d.Events[:0]; cap(d.Events) > maxEvents {
+		d.Events = nil
+	}
+	d.From, d.conv.texts = Request{}, Texts{}
+	d.fields.Reset()
+}
+
+// batchPiece bounds what one text keeps alive beside itself in a log record, which leaves with the others of its batch.
+const batchPiece = 8 << 10
+
+// Decode reads a body (one object, an array of objects, or JSON lines) and appends its events to [Decoder.Events].
 // lines says that the body is JSON lines whatever it looks like (application/x-ndjson). A bad line is reported
 // and takes no good one with it. repairs counts the values that had to be changed.
-func (d *Decoder) Decode(body []byte, lines bool, dst plog.LogRecordSlice) (rejected []Rejection, repairs int) {
+func (d *Decoder) Decode(body []byte, lines bool) (rejected []Rejection, repairs int) {
 	d.conv.repairs = 0
+	d.conv.texts.size = min(max(len(body), pieceSize), batchPiece)
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
 	if whole := bytes.TrimSpace(body); !lines && len(whole) > 0 {
 		if v, err := d.parse(whole); err == nil {
 			if v.Type() != fastjson.TypeArray {
-				return d.one(nil, v, 1, len(whole), dst), d.conv.repairs
+				return d.one(nil, v, 1, len(whole)), d.conv.repairs
 			}
 			for i, item := range v.GetArray() {
-				rejected = d.one(rejected, item, i+1, d.conv.size(item), dst)
+				rejected = d.one(rejected, item, i+1, d.conv.size(item))
 			}
 			return rejected, d.conv.repairs
 		}
@@ -90,12 +111,12 @@ func (d *Decoder) Decode(body []byte, lines bool, dst plog.LogRecordSlice) (reje
 			rejected = append(rejected, Rejection{n, fmt.Errorf("%w: %w", errNotJSON, err)})
 			continue
 		}
-		rejected = d.one(rejected, v, n, len(line), dst)
+		rejected = d.one(rejected, v, n, len(line))
 	}
 	return rejected, d.conv.repairs
 }
 
-func (d *Decoder) one(rejected []Rejection, v *fastjson.Value, line, size int, dst plog.LogRecordSlice) []Rejection {
+func (d *Decoder) one(rejected []Rejection, v *fastjson.Value, line, size int) []Rejection {
 	if size > MaxSize {
 		return append(rejected, Rejection{line, ErrTooLarge})
 	}
@@ -110,34 +131,31 @@ func (d *Decoder) one(rejected []Rejection, v *fastjson.Value, line, size int, d
 	if typ == nil || typ.Type() != fastjson.TypeString {
 		return append(rejected, Rejection{line, errNoType})
 	}
-	lr := dst.AppendEmpty()
-	d.conv.texts = texts{}
-	d.conv.record(obj, lr)
-	d.number(lr, line)
+	d.Events = append(d.Events, Event{})
+	e := &d.Events[len(d.Events)-1]
+	d.event(e, obj)
+	d.number(e, line)
 	return rejected
 }
 
 // number identifies an event by its request and its place in it, if it does not identify itself.
-func (d *Decoder) number(lr plog.LogRecord, line int) {
-	if d.From.SinkID == "" || d.From.BatchSeq == "" {
+func (d *Decoder) number(e *Event, line int) {
+	if d.From.SinkID == "" || d.From.BatchSeq == "" || !e.beside[besideSeq].IsNull() {
 		return
 	}
-	attrs := lr.Attributes()
-	if _, numbered := attrs.Get(semconv.EventSeqKey); numbered {
-		return
+	if e.beside[besideSink].IsNull() {
+		e.beside[besideSink] = TextValue(d.conv.cleanText(d.From.SinkID)) // a header may hold any bytes
 	}
-	if sink, found := attrs.GetOrPutEmpty(semconv.EventSinkIDKey); !found {
-		sink.SetStr(d.conv.cleanText(d.From.SinkID)) // a header may hold any bytes
-	}
-	attrs.PutStr(semconv.EventBatchKey, d.conv.cleanText(d.From.BatchSeq)+"/"+strconv.Itoa(line))
+	e.beside[besideBatch] = TextValue(d.conv.cleanText(d.From.BatchSeq) + "/" + strconv.Itoa(line))
 }
 
 // parse tries the bytes as they are and, because most are fine, repairs only what does not parse, or parses to
 // something else than was meant.
 func (d *Decoder) parse(b []byte) (*fastjson.Value, error) {
-	if bytes.Contains(b, []byte(`\ud`)) || bytes.Contains(b, []byte(`\uD`)) {
+	if bytes.IndexByte(b, '\\') >= 0 && (bytes.Contains(b, []byte(`\ud`)) || bytes.Contains(b, []byte(`\uD`))) {
 		b = d.repair(b)
 	}
+	d.conv.sound = sound(b)
 	v, err := d.parser.ParseBytes(b)
 	if err == nil {
 		return v, nil
@@ -149,65 +167,66 @@ func (d *Decoder) parse(b []byte) (*fastjson.Value, error) {
 	return d.parser.ParseBytes(fixed)
 }
 
+// sound tells whether all texts in a piece of JSON can be kept as they are: whether it is valid UTF-8, without NUL.
+func sound(b []byte) bool {
+	return bytes.IndexByte(b, 0) < 0 && utf8.Valid(b) && (bytes.IndexByte(b, '\\') < 0 || !bytes.Contains(b, []byte(`\u0000`)))
+}
+
 func (d *Decoder) repair(b []byte) []byte {
 	fixed, n := repair(b)
 	d.conv.repairs += n
 	return fixed
 }
 
-// textMembers are what may stand beside type and data and has an attribute of its own.
-var textMembers = map[string]string{
-	"sink_id":     semconv.EventSinkIDKey,
-	"sink_batch":  semconv.EventBatchKey,
-	"traceparent": semconv.EventTraceParentKey,
-}
+// textMembers are what may stand beside type and data and has an attribute of its own, if it is a text.
+var textMembers = map[string]int{"sink_id": besideSink, "sink_batch": besideBatch, "traceparent": besideTraceParent}
 
-// record writes one parsed event into lr.
-func (c *converter) record(obj *fastjson.Object, lr plog.LogRecord) {
-	attrs := lr.Attributes()
-	// Room for what the receiver writes beside the event, too: the map grows while views into it are in use.
-	attrs.EnsureCapacity(16)
+// event reads one parsed event.
+func (d *Decoder) event(e *Event, obj *fastjson.Object) {
+	c := &d.conv
 	typed := obj.Get("type") != nil
-	var envelope []member
 	obj.Visit(func(rawKey []byte, v *fastjson.Value) {
-		key, known := knownNames[string(rawKey)]
-		if !known {
-			key = string(rawKey)
-		}
-		switch {
+		switch key := c.key(rawKey); {
 		case key == "data":
-			c.data(v, attrs)
+			d.data(e, v)
 		case key == "type", key == "event_type" && !typed:
-			attrs.PutStr(semconv.EventTypeKey, c.text(v.GetStringBytes()))
-		case key == "seq" && isInt(v):
-			attrs.PutInt(semconv.EventSeqKey, v.GetInt64())
-		case textMembers[key] != "" && v.Type() == fastjson.TypeString:
-			attrs.PutStr(textMembers[key], c.text(v.GetStringBytes()))
+			e.Type = c.text(v.GetStringBytes())
 		default:
-			envelope = append(envelope, member{c.text(rawKey), v})
+			d.member(e, obj, key, c.value(v, 1))
 		}
 	})
-	if len(envelope) > 0 {
-		c.members(envelope, attrs.PutEmptyMap(semconv.EventEnvelopeKey))
+	e.understand(semconv.TraceID{})
+	e.Time = e.toldTime()
+}
+
+// member puts what stands beside type and data in its place.
+func (d *Decoder) member(e *Event, obj *fastjson.Object, key string, v Value) {
+	if key == "seq" && v.Type() == pcommon.ValueTypeInt {
+		e.beside[besideSeq] = v
+		return
 	}
-	e := open(lr)
-	lr.SetEventName(string(e.Name))
-	lr.SetTimestamp(e.toldTime())
+	if i, ok := textMembers[key]; ok && v.Type() == pcommon.ValueTypeStr {
+		e.beside[i] = v
+		return
+	}
+	if e.envelope.list == nil {
+		e.envelope.list = d.fields.Make(obj.Len())
+	}
+	e.envelope.put(key, v)
 }
 
-func isInt(v *fastjson.Value) bool {
-	_, err := v.Int64()
-	return err == nil && v.Type() == fastjson.TypeNumber
-}
-
-// data keeps what is no object under the key "value": the record's data is always a map.
-func (c *converter) data(v *fastjson.Value, attrs pcommon.Map) {
+// data keeps what is no object under the key "value": the event's data is always a map.
+func (d *Decoder) data(e *Event, v *fastjson.Value) {
 	switch v.Type() {
 	case fastjson.TypeNull:
+		return
 	case fastjson.TypeObject:
-		c.object(v.GetObject(), attrs.PutEmptyMap(semconv.EventDataKey), 1)
+		obj := v.GetObject()
+		e.data = d.conv.fields(obj, d.fields.Make(obj.Len()), 1)
 	default:
-		c.repairs++
-		c.value(v, attrs.PutEmptyMap(semconv.EventDataKey).PutEmpty("value"), 1)
+		d.conv.repairs++
+		e.data = Fields{list: d.fields.Make(1)}
+		e.data.put("value", d.conv.value(v, 1))
 	}
+	e.hasData = true
 }

@@ -4,11 +4,11 @@
 package event
 
 import (
+	"log/slog"
 	"math"
 	"math/bits"
 
 	"github.com/cespare/xxhash/v2"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
 // hash is a digest of a value that takes no memory: of a map it is the sum over its members, so their order does not
@@ -25,37 +25,47 @@ func (h hash) and(next hash) hash {
 
 func digestOf(s string) hash { return hash(xxhash.Sum64String(s)) }
 
-// digest tells values of different types apart, too.
-func digest(v pcommon.Value) hash {
-	of := hash(v.Type()) + 1
-	switch v.Type() {
-	case pcommon.ValueTypeStr:
-		return of.and(digestOf(v.Str()))
-	case pcommon.ValueTypeInt:
-		return of.and(hash(v.Int())) //nolint:gosec // only its bits matter
-	case pcommon.ValueTypeDouble:
-		return of.and(hash(math.Float64bits(v.Double())))
-	case pcommon.ValueTypeBool:
-		if v.Bool() {
-			return of.and(1)
+// What tells values of different types apart.
+const (
+	ofNull hash = iota + 1
+	ofText
+	ofInt
+	ofDouble
+	ofBool
+	ofList
+	ofMap
+)
+
+func (v Value) digest() hash {
+	switch v.of.Kind() {
+	case slog.KindString:
+		return ofText.and(digestOf(v.of.String()))
+	case slog.KindInt64:
+		return ofInt.and(hash(v.of.Int64())) //nolint:gosec // only its bits matter
+	case slog.KindFloat64:
+		return ofDouble.and(hash(math.Float64bits(v.of.Float64())))
+	case slog.KindBool:
+		if v.of.Bool() {
+			return ofBool.and(1)
 		}
-		return of.and(0)
-	case pcommon.ValueTypeMap:
-		return of.and(digestMap(v.Map()))
-	case pcommon.ValueTypeSlice:
-		for _, item := range v.Slice().All() {
-			of = of.and(digest(item))
-		}
-		return of.and(hash(v.Slice().Len())) //nolint:gosec // not negative
-	case pcommon.ValueTypeBytes:
-		return of.and(hash(xxhash.Sum64(v.Bytes().AsRaw())))
+		return ofBool.and(0)
 	}
-	return of
+	switch in := v.of.Any().(type) {
+	case List:
+		of := ofList
+		for i := range in {
+			of = of.and(in[i].digest())
+		}
+		return of.and(hash(len(in)))
+	case *Fields:
+		return ofMap.and(in.digest())
+	}
+	return ofNull
 }
 
-func digestMap(m pcommon.Map) (sum hash) {
-	for key, v := range m.All() {
-		sum += digestOf(key).and(digest(v))
+func (f *Fields) digest() (sum hash) {
+	for i := range f.list {
+		sum += digestOf(f.list[i].Name).and(f.list[i].Value.digest())
 	}
 	return sum
 }

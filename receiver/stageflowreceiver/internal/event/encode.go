@@ -5,98 +5,84 @@ package event
 
 import (
 	"encoding/json"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"go.opentelemetry.io/collector/pdata/pcommon"
-
-	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
 // AppendJSON appends the event as one JSON line, without the newline. Reading it back gives the same event.
-func (e Event) AppendJSON(b []byte) []byte {
+func (e *Event) AppendJSON(b []byte) []byte {
 	b = append(b, `{"type":`...)
 	b = appendText(b, e.Type)
 	b = append(b, `,"data":`...)
 	b = e.AppendData(b)
-	attrs := e.Record.Attributes()
-	for _, member := range [...]struct{ name, key string }{
-		{"sink_id", semconv.EventSinkIDKey}, {"seq", semconv.EventSeqKey}, {"sink_batch", semconv.EventBatchKey}, {"traceparent", semconv.EventTraceParentKey},
-	} {
-		if v, ok := attrs.Get(member.key); ok {
-			b = appendMember(b, member.name, v)
+	for i, name := range [...]string{besideSink: "sink_id", besideSeq: "seq", besideBatch: "sink_batch", besideTraceParent: "traceparent"} {
+		if !e.beside[i].IsNull() {
+			b = appendMember(b, name, e.beside[i])
 		}
 	}
-	if e.hasEnvelope {
-		for name, v := range e.envelope.All() {
-			b = appendMember(b, name, v)
-		}
+	for i := range e.envelope.list {
+		b = appendMember(b, e.envelope.list[i].Name, e.envelope.list[i].Value)
 	}
-	if t := e.Record.Timestamp(); t != 0 && e.toldTime() != t {
+	if e.Time != 0 && e.toldTime() != e.Time {
 		b = append(b, `,"emitted_at":`...)
-		b = appendText(b, t.AsTime().Format(time.RFC3339Nano))
+		b = appendText(b, e.Time.AsTime().Format(time.RFC3339Nano))
 	}
 	return append(b, '}')
 }
 
 // AppendData appends the data alone as canonical JSON: keys sorted, no spaces.
-func (e Event) AppendData(b []byte) []byte {
+func (e *Event) AppendData(b []byte) []byte {
 	if !e.hasData {
 		return append(b, "null"...)
 	}
-	return appendMap(b, e.data)
+	return appendFields(b, &e.data)
 }
 
-func appendMember(b []byte, name string, v pcommon.Value) []byte {
+func appendMember(b []byte, name string, v Value) []byte {
 	b = append(b, ',')
 	b = appendText(b, name)
 	b = append(b, ':')
 	return appendValue(b, v)
 }
 
-func appendMap(b []byte, m pcommon.Map) []byte {
-	type member struct {
-		key   string
-		value pcommon.Value
-	}
-	members := make([]member, 0, m.Len())
-	for k, v := range m.All() {
-		members = append(members, member{k, v})
-	}
-	slices.SortFunc(members, func(x, y member) int { return strings.Compare(x.key, y.key) })
+func appendFields(b []byte, fields *Fields) []byte {
+	sorted := slices.SortedFunc(slices.Values(fields.list), func(x, y Field) int { return strings.Compare(x.Name, y.Name) })
 	b = append(b, '{')
-	for i, kv := range members {
+	for i := range sorted {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendText(b, kv.key)
+		b = appendText(b, sorted[i].Name)
 		b = append(b, ':')
-		b = appendValue(b, kv.value)
+		b = appendValue(b, sorted[i].Value)
 	}
 	return append(b, '}')
 }
 
-func appendValue(b []byte, v pcommon.Value) []byte {
-	switch v.Type() {
-	case pcommon.ValueTypeStr:
-		return appendText(b, v.Str())
-	case pcommon.ValueTypeInt:
-		return strconv.AppendInt(b, v.Int(), 10)
-	case pcommon.ValueTypeDouble:
-		return appendDouble(b, v.Double())
-	case pcommon.ValueTypeBool:
-		return strconv.AppendBool(b, v.Bool())
-	case pcommon.ValueTypeMap:
-		return appendMap(b, v.Map())
-	case pcommon.ValueTypeSlice:
+func appendValue(b []byte, v Value) []byte {
+	switch v.of.Kind() {
+	case slog.KindString:
+		return appendText(b, v.of.String())
+	case slog.KindInt64:
+		return strconv.AppendInt(b, v.of.Int64(), 10)
+	case slog.KindFloat64:
+		return appendDouble(b, v.of.Float64())
+	case slog.KindBool:
+		return strconv.AppendBool(b, v.of.Bool())
+	}
+	switch in := v.of.Any().(type) {
+	case *Fields:
+		return appendFields(b, in)
+	case List:
 		b = append(b, '[')
-		for i, item := range v.Slice().All() {
+		for i := range in {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendValue(b, item)
+			b = appendValue(b, in[i])
 		}
 		return append(b, ']')
 	}

@@ -43,7 +43,7 @@ func FuzzDecodeLines(f *testing.F) {
 		d := Decoder{From: Request{SinkID: sink, BatchSeq: batch}}
 		ld := plog.NewLogs()
 		dst := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
-		rejected, _ := d.Decode(body, true, dst)
+		rejected, _ := decodeRecords(&d, body, true, dst)
 		lines := 0
 		for _, line := range bytes.Split(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), []byte("\n")) {
 			if len(bytes.TrimSpace(line)) > 0 {
@@ -221,14 +221,14 @@ func FuzzParseTime(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		told := ParseTime(pcommon.NewValueStr(s))
+		told := ParseTime(TextValue(s))
 		if told == 0 {
 			return
 		}
 		at := told.AsTime()
 		require.GreaterOrEqual(t, at.Year(), 1970)
 		require.LessOrEqual(t, at.Year(), 2262)
-		require.Equal(t, told, ParseTime(pcommon.NewValueStr(at.Format(time.RFC3339Nano))))
+		require.Equal(t, told, ParseTime(TextValue(at.Format(time.RFC3339Nano))))
 	})
 }
 

@@ -18,29 +18,27 @@ type Key uint64
 
 // Key is the same for every copy of an event: its sink and number where it has them, else the number of its request
 // and its place in it, else a digest of its type, data and own time. ok is false when nothing tells two events apart: no number, no time and no run.
-func (e Event) Key() (key Key, ok bool) {
-	attrs := e.Record.Attributes()
-	if sink, found := attrs.Get(semconv.EventSinkIDKey); found {
-		if seq, found := attrs.Get(semconv.EventSeqKey); found && seq.Type() == pcommon.ValueTypeInt {
-			return Key(digest(seq).and(digestOf(sink.AsString()))), true
+func (e *Event) Key() (key Key, ok bool) {
+	if sink := e.beside[besideSink]; !sink.IsNull() {
+		if seq := e.beside[besideSeq]; seq.Type() == pcommon.ValueTypeInt {
+			return Key(seq.digest().and(digestOf(sink.AsText()))), true
 		}
-		if batch, found := attrs.Get(semconv.EventBatchKey); found {
-			return Key(digest(batch).and(digestOf(sink.AsString()))), true
+		if batch := e.beside[besideBatch]; !batch.IsNull() {
+			return Key(batch.digest().and(digestOf(sink.AsText()))), true
 		}
 	}
-	t := e.Record.Timestamp()
-	if t == 0 && e.RunID() == "" {
+	if e.Time == 0 && e.RunID() == "" {
 		return 0, false
 	}
-	d := digestOf(e.Type).and(hash(t))
+	d := digestOf(e.Type).and(hash(e.Time))
 	if e.hasData {
-		d = d.and(digestMap(e.data))
+		d = d.and(e.data.digest())
 	}
 	return Key(d), true
 }
 
 // RunID is the id that the event itself gives its run, "" when it gives none.
-func (e Event) RunID() string {
+func (e *Event) RunID() string {
 	if e.OfChild() {
 		return e.Text("child_run_id")
 	}
@@ -49,7 +47,7 @@ func (e Event) RunID() string {
 
 // OfChild tells whether the event is what a run tells of its child. The Rust port cancels children so, too: the
 // framework has no child_run_id there.
-func (e Event) OfChild() bool {
+func (e *Event) OfChild() bool {
 	switch e.Name {
 	case semconv.EventChildStarted, semconv.EventChildEnded:
 		return true
@@ -60,7 +58,7 @@ func (e Event) OfChild() bool {
 }
 
 // ParentRunID is the run that told of its child, "" when the event is not about a child or does not say.
-func (e Event) ParentRunID() string {
+func (e *Event) ParentRunID() string {
 	if !e.OfChild() {
 		return ""
 	}
@@ -72,23 +70,23 @@ func (e Event) ParentRunID() string {
 
 // AnonymousRunID is the id of a run whose only sign is a wide event without an id: a digest of what the event
 // says and when, never of its arrival.
-func (e Event) AnonymousRunID() string {
+func (e *Event) AnonymousRunID() string {
 	h := sha256.New()
 	h.Write(e.AppendData(nil))
 	var own [8]byte
-	binary.BigEndian.PutUint64(own[:], uint64(e.Record.Timestamp()))
+	binary.BigEndian.PutUint64(own[:], uint64(e.Time))
 	h.Write(own[:])
 	return "anonymous-" + hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // JoinedRunID is the event's own run id, or else the one that it was joined to when its record was normalised: by
 // an agent on the way here, or before the record was put into the journal. "" when neither is known.
-func (e Event) JoinedRunID() string {
+func (e *Event) JoinedRunID() string {
 	if id := e.RunID(); id != "" {
 		return id
 	}
-	if v, ok := e.Record.Attributes().Get(semconv.RunIDKey); ok {
-		return AsText(v)
+	if v := e.beside[besideRun]; !v.IsNull() {
+		return v.AsText()
 	}
 	return ""
 }

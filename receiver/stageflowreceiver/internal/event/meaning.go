@@ -5,7 +5,6 @@ package event
 
 import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
@@ -13,14 +12,14 @@ import (
 // What the fields of an event mean, for the kinds that runs are made of. Both the log record that leaves at once
 // and the assembly ask here, so they cannot disagree.
 
-// Detail views one entry of a wide event's stage_details as a wide event of that stage. The record is that of the
-// whole event.
-func Detail(entry pcommon.Map, record plog.LogRecord) Event {
-	return Event{Record: record, Name: semconv.EventWideStage, data: entry, hasData: true}
+// Detail is one entry of a wide event's stage_details as a wide event of that stage. What else is known of the event is
+// of the whole one.
+func (e *Event) Detail(entry *Fields) Event {
+	return Event{Name: semconv.EventWideStage, Time: e.Time, data: *entry, hasData: true, beside: e.beside, trace: e.trace, parent: e.parent}
 }
 
 // EndKind is how strongly the event says that its run ended; [semconv.EndNone] when it does not.
-func (e Event) EndKind() semconv.EndKind {
+func (e *Event) EndKind() semconv.EndKind {
 	switch e.Name {
 	case semconv.EventRunEnded:
 		return semconv.EndExplicit
@@ -50,7 +49,7 @@ var statusByType = map[string]semconv.Status{
 // RunStatus is the status of the run after the event: completed, failed, cancelled or running. The run logger has
 // no call for cancelled runs, so users say completed with status "cancelled" (catalogue 2.1); words nobody knows
 // count as completed.
-func (e Event) RunStatus() semconv.Status {
+func (e *Event) RunStatus() semconv.Status {
 	if s, ok := statusByType[e.Type]; ok {
 		return s
 	}
@@ -73,17 +72,17 @@ func (e Event) RunStatus() semconv.Status {
 }
 
 // StageName is the stage that the event is about; on a provider call the stage that made it.
-func (e Event) StageName() string {
+func (e *Event) StageName() string {
 	for _, field := range [...]string{"stage", "stage_name"} {
 		if v, ok := e.Field(field); ok {
-			return AsText(v)
+			return v.AsText()
 		}
 	}
 	return semconv.StageOfType(e.Type)
 }
 
 // StageStatus is the status of the stage after the event, as the event says it: see [Restore].
-func (e Event) StageStatus() semconv.Status {
+func (e *Event) StageStatus() semconv.Status {
 	if e.Name == semconv.EventStageStarted {
 		return semconv.StatusRunning
 	}
@@ -99,16 +98,9 @@ func (e Event) StageStatus() semconv.Status {
 }
 
 // DataKeys are the names of the stage's results, nil when the event does not tell them.
-func (e Event) DataKeys() []string {
-	v, ok := e.Field("data_keys")
-	if !ok || v.Type() != pcommon.ValueTypeSlice {
-		return nil
-	}
-	keys := make([]string, 0, v.Slice().Len())
-	for _, key := range v.Slice().All() {
-		keys = append(keys, AsText(key))
-	}
-	return keys
+func (e *Event) DataKeys() []string {
+	v, _ := e.Field("data_keys")
+	return v.texts()
 }
 
 // Restore undoes the framework's flattening: its wide events know completed and failed only, and a stage that
@@ -138,7 +130,7 @@ const nilCallID = "00000000-0000-0000-0000-000000000000"
 
 // CallID is the provider call's id, or that of a tool call that a model asked for; "" when there is none to tell it from
 // others.
-func (e Event) CallID() string {
+func (e *Event) CallID() string {
 	id := e.Text("call_id")
 	if id == nilCallID {
 		return ""
@@ -147,12 +139,12 @@ func (e Event) CallID() string {
 }
 
 // CallStatus is running for a start, completed or failed for an end.
-func (e Event) CallStatus() semconv.Status {
+func (e *Event) CallStatus() semconv.Status {
 	if e.Name == semconv.EventCallStarted {
 		return semconv.StatusRunning
 	}
 	if v, ok := e.Field("success"); ok {
-		if v.Type() == pcommon.ValueTypeBool && v.Bool() {
+		if v.Bool() {
 			return semconv.StatusCompleted
 		}
 		return semconv.StatusFailed
@@ -164,14 +156,14 @@ func (e Event) CallStatus() semconv.Status {
 }
 
 // OfTool tells whether the event is about a tool call.
-func (e Event) OfTool() bool { return e.Name.OfTool() }
+func (e *Event) OfTool() bool { return e.Name.OfTool() }
 
 // ActionID is the id of the action that a tool call carries out, "" when there is none.
-func (e Event) ActionID() string { return e.Text("action_id") }
+func (e *Event) ActionID() string { return e.Text("action_id") }
 
 // ToolID tells the tool call from others, "" when nothing does: its action, else the call that an agent's model made of
 // it. Only actions are unique among runs; models may number the calls of each run from one.
-func (e Event) ToolID() string {
+func (e *Event) ToolID() string {
 	if id := e.ActionID(); id != "" {
 		return id
 	}
@@ -180,7 +172,7 @@ func (e Event) ToolID() string {
 
 // ToolStage is the stage that called the tool, "" when the event does not tell: the framework's does not, that of one
 // of its branches names a parent. In the other's envelope that is the stage which spawned the whole run.
-func (e Event) ToolStage() string {
+func (e *Event) ToolStage() string {
 	if name := e.StageName(); name != "" || e.around != nil {
 		return name
 	}
@@ -189,7 +181,7 @@ func (e Event) ToolStage() string {
 
 // ToolStatus is the status of the tool call after the event: running, completed, failed, or skipped when it was
 // denied. Only what has completed is undone, whether that works or not.
-func (e Event) ToolStatus() semconv.Status {
+func (e *Event) ToolStatus() semconv.Status {
 	switch e.Name {
 	case semconv.EventToolEnded:
 		if lastSegment(e.Type) == "failed" || e.toolOutputFailed() {
@@ -212,9 +204,9 @@ func (e Event) ToolStatus() semconv.Status {
 
 // toolOutputFailed tells whether a tool that returned says itself that it did not succeed: the framework calls it
 // completed all the same (catalogue 1.7).
-func (e Event) toolOutputFailed() bool {
+func (e *Event) toolOutputFailed() bool {
 	success, ok := e.Field("success")
-	if summary, has := e.Field("output_summary"); has && summary.Type() == pcommon.ValueTypeMap {
+	if summary, has := e.Field("output_summary"); has {
 		if v, told := summary.Map().Get("success"); told {
 			success, ok = v, true
 		}
@@ -228,7 +220,7 @@ const (
 )
 
 // ApprovalDecision is approved or denied, "" while nobody has decided. The Rust port tells it by a flag.
-func (e Event) ApprovalDecision() string {
+func (e *Event) ApprovalDecision() string {
 	if word := e.Text("decision"); word != "" {
 		return word
 	}
@@ -245,33 +237,35 @@ func (e Event) ApprovalDecision() string {
 // run. A record's own trace id, without a traceparent, tells the trace but no parent: its span may be anything. So does
 // the trace_id of an envelope and of the run's own events (catalogue 1.9); elsewhere that is a field like any other.
 // Both are zero when there is none.
-func (e Event) TraceContext() (trace semconv.TraceID, parent semconv.SpanID) {
-	if trace, parent, ok := e.traceParent(); ok {
-		return trace, parent
-	}
-	if trace = semconv.TraceID(e.Record.TraceID()); !trace.IsZero() {
-		return trace, parent
-	}
-	if e.around != nil || (e.Name.OfRun() && !e.OfChild()) {
-		trace, _ = semconv.ParseTraceID(e.Text("trace_id"))
-	}
-	return trace, parent
+func (e *Event) TraceContext() (trace semconv.TraceID, parent semconv.SpanID) {
+	return e.trace, e.parent
 }
 
 // ZeroParent tells whether the event has a traceparent whose span id is the all-zero one. That is invalid: its trace is
 // kept, and there is no parent.
-func (e Event) ZeroParent() bool {
-	_, parent, ok := e.traceParent()
-	return ok && parent.IsZero()
+func (e *Event) ZeroParent() bool { return e.zeroParent }
+
+// traceContext reads what [Event.TraceContext] tells; of is the trace id of the event's record.
+func (e *Event) traceContext(of semconv.TraceID) {
+	if trace, parent, ok := e.traceParent(); ok {
+		e.trace, e.parent, e.zeroParent = trace, parent, parent.IsZero()
+		return
+	}
+	if e.trace = of; e.trace.IsZero() && (e.around != nil || (e.Name.OfRun() && !e.OfChild())) {
+		e.trace, _ = semconv.ParseTraceID(e.Text("trace_id"))
+	}
 }
 
-func (e Event) traceParent() (trace semconv.TraceID, parent semconv.SpanID, ok bool) {
-	if v, found := e.Record.Attributes().Get(semconv.EventTraceParentKey); found {
-		if trace, parent, ok = semconv.ParseTraceParent(AsText(v)); ok {
+func (e *Event) traceParent() (trace semconv.TraceID, parent semconv.SpanID, ok bool) {
+	if v := e.beside[besideTraceParent]; !v.IsNull() {
+		if trace, parent, ok = semconv.ParseTraceParent(v.AsText()); ok {
 			return trace, parent, true
 		}
 	}
-	return semconv.ParseTraceParent(e.Text("traceparent"))
+	if v, told := e.Field("traceparent"); told {
+		return semconv.ParseTraceParent(v.AsText())
+	}
+	return trace, parent, false
 }
 
 func lastSegment(s string) string {
@@ -281,9 +275,4 @@ func lastSegment(s string) string {
 		}
 	}
 	return s
-}
-
-// ServiceOf is the service that a decoded record names, "" when it names none.
-func ServiceOf(lr plog.LogRecord) string {
-	return open(lr).Text("service")
 }

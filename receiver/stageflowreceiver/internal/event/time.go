@@ -12,30 +12,26 @@ import (
 
 // toldTime is the event's own time, 0 when it tells none. What the application wrote comes before what a sink
 // added later; a wide event of a stage has no time of emission, so its end serves (catalogue 1.4, 3.7).
-func (e Event) toldTime() pcommon.Timestamp {
-	if e.hasData {
-		for _, name := range [...]string{"timestamp", "ended_at", "end_time", "emitted_at"} {
-			if v, ok := e.data.Get(name); ok {
-				if t := ParseTime(v); t != 0 {
-					return t
-				}
+func (e *Event) toldTime() pcommon.Timestamp {
+	for _, name := range [...]string{"timestamp", "ended_at", "end_time", "emitted_at"} {
+		if v, ok := e.data.Get(name); ok {
+			if t := ParseTime(v); t != 0 {
+				return t
 			}
 		}
 	}
-	if e.hasEnvelope {
-		for _, name := range [...]string{"emitted_at", "timestamp", "start_time"} {
-			if v, ok := e.envelope.Get(name); ok {
-				if t := ParseTime(v); t != 0 {
-					return t
-				}
+	for _, name := range [...]string{"emitted_at", "timestamp", "start_time"} {
+		if v, ok := e.envelope.Get(name); ok {
+			if t := ParseTime(v); t != 0 {
+				return t
 			}
 		}
 	}
 	return 0
 }
 
-// Time is a time field of the data, 0 when absent or unreadable.
-func (e Event) Time(name string) pcommon.Timestamp {
+// TimeOf is a time field of the data, 0 when absent or unreadable.
+func (e *Event) TimeOf(name string) pcommon.Timestamp {
 	v, ok := e.Field(name)
 	if !ok {
 		return 0
@@ -45,14 +41,14 @@ func (e Event) Time(name string) pcommon.Timestamp {
 
 // StartedAt is when what the event tells of began, EndedAt when it ended; 0 when it does not say. The telemetry branch
 // has names of its own (catalogue 1.9).
-func (e Event) StartedAt() pcommon.Timestamp { return e.firstTime("started_at", "start_time") }
+func (e *Event) StartedAt() pcommon.Timestamp { return e.firstTime("started_at", "start_time") }
 
 // EndedAt is described at [Event.StartedAt].
-func (e Event) EndedAt() pcommon.Timestamp { return e.firstTime("ended_at", "end_time") }
+func (e *Event) EndedAt() pcommon.Timestamp { return e.firstTime("ended_at", "end_time") }
 
-func (e Event) firstTime(names ...string) pcommon.Timestamp {
+func (e *Event) firstTime(names ...string) pcommon.Timestamp {
 	for _, name := range names {
-		if t := e.Time(name); t != 0 {
+		if t := e.TimeOf(name); t != 0 {
 			return t
 		}
 	}
@@ -69,12 +65,13 @@ var timeLayouts = []string{
 
 // ParseTime reads a time as the framework writes it; 0 for anything else, and for years that nanoseconds since
 // 1970 cannot hold.
-func ParseTime(v pcommon.Value) pcommon.Timestamp {
-	if v.Type() != pcommon.ValueTypeStr || len(v.Str()) > 40 {
+func ParseTime(v Value) pcommon.Timestamp {
+	text := v.Str()
+	if text == "" || len(text) > 40 {
 		return 0
 	}
 	for _, layout := range timeLayouts {
-		t, err := time.Parse(layout, v.Str())
+		t, err := time.Parse(layout, text)
 		if err != nil {
 			continue
 		}
@@ -88,7 +85,7 @@ func ParseTime(v pcommon.Value) pcommon.Timestamp {
 
 // Duration is a field of the data in milliseconds; ok is false when it is absent, negative, or longer than a
 // [time.Duration] can hold.
-func (e Event) Duration(field string) (d time.Duration, ok bool) {
+func (e *Event) Duration(field string) (d time.Duration, ok bool) {
 	ms, ok := e.Double(field)
 	if !ok || ms < 0 || ms > float64(math.MaxInt64/int64(time.Millisecond)) {
 		return 0, false

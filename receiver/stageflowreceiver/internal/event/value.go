@@ -4,200 +4,317 @@
 package event
 
 import (
-	"bytes"
+	"cmp"
+	"encoding/base64"
+	"log/slog"
 	"math"
-	"math/big"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/valyala/fastjson"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// MaxDepth is how deep data may nest; what lies deeper becomes text. Protobuf readers in other languages stop at 100
-// nested messages by default, a level of attributes takes three, and a record that one of them refuses takes its whole
-// batch along.
-const MaxDepth = 30
+// Value is a JSON value: of a field of an event, and of an attribute made of it. In a [pcommon.Map] every value is an
+// object of its own, and events are read, compared and kept more often than they are written: a [slog.Value] holds texts,
+// numbers and flags in three words and needs nothing else. A list is kept as a [List], a map as [*Fields], and nobody
+// changes them. The zero value is null.
+type Value struct{ of slog.Value }
 
-// manyKeys is the size from which an object is collected in a Go map first: pcommon.Map looks for a key one by
-// one, so writing n keys into it costs n² steps, which a hostile sender could use.
-const manyKeys = 64
+// List is a list of values.
+type List []Value
 
-// converter writes parsed JSON as pdata, repairing what cannot be kept.
-type converter struct {
-	repairs int
-	scratch []byte
-	texts   texts
-}
+// TextValue is a text.
+func TextValue(s string) Value { return Value{slog.StringValue(s)} }
 
-// size is the length of a value that was read as part of a larger text.
-func (c *converter) size(v *fastjson.Value) int {
-	c.scratch = v.MarshalTo(c.scratch[:0])
-	return len(c.scratch)
-}
+// IntValue is a whole number.
+func IntValue(n int64) Value { return Value{slog.Int64Value(n)} }
 
-// member is one member of an object, its key cleaned.
-type member struct {
-	key   string
-	value *fastjson.Value
-}
+// DoubleValue is a number that is neither NaN nor infinite.
+func DoubleValue(f float64) Value { return Value{slog.Float64Value(f)} }
 
-// members writes what is left of an object after its known members have been taken out.
-func (c *converter) members(list []member, dst pcommon.Map) {
-	if len(list) > manyKeys {
-		raw := make(map[string]any, len(list))
-		for _, m := range list {
-			raw[m.key] = c.raw(m.value, 1)
-		}
-		_ = dst.FromRaw(raw) // fails only on types that raw never returns
-		return
-	}
-	dst.EnsureCapacity(len(list))
-	for _, m := range list {
-		c.value(m.value, dst.PutEmpty(m.key), 1)
-	}
-}
+// BoolValue is a flag.
+func BoolValue(b bool) Value { return Value{slog.BoolValue(b)} }
 
-func (c *converter) object(obj *fastjson.Object, dst pcommon.Map, depth int) {
-	if obj.Len() > manyKeys {
-		raw := make(map[string]any, obj.Len())
-		obj.Visit(func(key []byte, v *fastjson.Value) { raw[c.key(key)] = c.raw(v, depth+1) })
-		_ = dst.FromRaw(raw) // fails only on types that raw never returns
-		return
-	}
-	dst.EnsureCapacity(obj.Len())
-	obj.Visit(func(key []byte, v *fastjson.Value) { c.value(v, dst.PutEmpty(c.key(key)), depth+1) })
-}
+func listValue(list List) Value     { return Value{slog.AnyValue(list)} }
+func mapValue(fields *Fields) Value { return Value{slog.AnyValue(fields)} }
 
-func (c *converter) value(v *fastjson.Value, dst pcommon.Value, depth int) {
+// ValueOf reads a value of pdata. It shares the texts and copies the rest. Bytes, which JSON has none of, become text.
+func ValueOf(v pcommon.Value) Value {
 	switch v.Type() {
-	case fastjson.TypeString:
-		dst.SetStr(c.text(v.GetStringBytes()))
-		return
-	case fastjson.TypeTrue:
-		dst.SetBool(true)
-		return
-	case fastjson.TypeFalse:
-		dst.SetBool(false)
-		return
-	case fastjson.TypeNull:
-		return
-	case fastjson.TypeObject:
-		if depth < MaxDepth {
-			c.object(v.GetObject(), dst.SetEmptyMap(), depth)
-			return
+	case pcommon.ValueTypeStr:
+		return TextValue(v.Str())
+	case pcommon.ValueTypeInt:
+		return IntValue(v.Int())
+	case pcommon.ValueTypeDouble:
+		return DoubleValue(v.Double())
+	case pcommon.ValueTypeBool:
+		return BoolValue(v.Bool())
+	case pcommon.ValueTypeBytes:
+		return TextValue(base64.StdEncoding.EncodeToString(v.Bytes().AsRaw()))
+	case pcommon.ValueTypeSlice:
+		list := make(List, 0, v.Slice().Len())
+		for _, item := range v.Slice().All() {
+			list = append(list, ValueOf(item))
 		}
-	case fastjson.TypeArray:
-		if depth < MaxDepth {
-			items := v.GetArray()
-			s := dst.SetEmptySlice()
-			s.EnsureCapacity(len(items))
-			for _, item := range items {
-				c.value(item, s.AppendEmpty(), depth+1)
-			}
-			return
-		}
+		return listValue(list)
+	case pcommon.ValueTypeMap:
+		fields := &Fields{list: make([]Field, 0, v.Map().Len())}
+		fields.read(v.Map())
+		return mapValue(fields)
 	}
-	_ = dst.FromRaw(c.raw(v, depth))
+	return Value{}
 }
 
-// raw is the value as a Go value that pcommon.Value.FromRaw takes.
-func (c *converter) raw(v *fastjson.Value, depth int) any {
-	switch v.Type() {
-	case fastjson.TypeString:
-		return c.text(v.GetStringBytes())
-	case fastjson.TypeNumber:
-		c.scratch = v.MarshalTo(c.scratch[:0])
-		return c.number(string(c.scratch))
-	case fastjson.TypeTrue:
-		return true
-	case fastjson.TypeFalse:
-		return false
-	case fastjson.TypeNull:
+// Type is the type that the value has in pdata; never bytes.
+func (v Value) Type() pcommon.ValueType {
+	switch v.of.Kind() {
+	case slog.KindString:
+		return pcommon.ValueTypeStr
+	case slog.KindInt64:
+		return pcommon.ValueTypeInt
+	case slog.KindFloat64:
+		return pcommon.ValueTypeDouble
+	case slog.KindBool:
+		return pcommon.ValueTypeBool
+	}
+	switch v.of.Any().(type) {
+	case List:
+		return pcommon.ValueTypeSlice
+	case *Fields:
+		return pcommon.ValueTypeMap
+	}
+	return pcommon.ValueTypeEmpty
+}
+
+// IsNull tells whether there is nothing.
+func (v Value) IsNull() bool { return v.of.Kind() == slog.KindAny && v.of.Any() == nil }
+
+// Str is the text of a text, "" of anything else.
+func (v Value) Str() string {
+	if v.of.Kind() == slog.KindString {
+		return v.of.String()
+	}
+	return ""
+}
+
+// Bool is the flag of a flag, false of anything else.
+func (v Value) Bool() bool { return v.of.Kind() == slog.KindBool && v.of.Bool() }
+
+// List is the list of a list, nil of anything else.
+func (v Value) List() List {
+	if v.of.Kind() != slog.KindAny {
 		return nil
 	}
-	if depth >= MaxDepth {
-		c.repairs++
-		return c.text(v.MarshalTo(nil))
-	}
-	if v.Type() == fastjson.TypeArray {
-		items := v.GetArray()
-		out := make([]any, len(items))
-		for i, item := range items {
-			out[i] = c.raw(item, depth+1)
-		}
-		return out
-	}
-	obj := v.GetObject()
-	out := make(map[string]any, obj.Len())
-	obj.Visit(func(key []byte, item *fastjson.Value) { out[c.key(key)] = c.raw(item, depth+1) })
-	return out
+	list, _ := v.of.Any().(List)
+	return list
 }
 
-// number keeps integers as integers and everything else as doubles. The parser lets signs and dots stand where
-// JSON has none; what is no number then is kept as its text.
-func (c *converter) number(s string) any {
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return n
+// texts are the texts of a list, nil of anything else.
+func (v Value) texts() []string {
+	list := v.List()
+	if list == nil {
+		return nil
 	}
-	if !strings.ContainsAny(s, ".eEnNiI") {
-		if n, ok := new(big.Int).SetString(s, 10); ok {
-			c.repairs++
-			if f, accuracy := new(big.Float).SetInt(n).Float64(); accuracy == big.Exact && !math.IsInf(f, 0) {
-				return f
+	texts := make([]string, 0, len(list))
+	for _, item := range list {
+		texts = append(texts, item.AsText())
+	}
+	return texts
+}
+
+// Map is the map of a map, nil of anything else.
+func (v Value) Map() *Fields {
+	if v.of.Kind() != slog.KindAny {
+		return nil
+	}
+	fields, _ := v.of.Any().(*Fields)
+	return fields
+}
+
+// AsText is the value as pdata writes it: what is neither text nor a number nor a flag is its JSON.
+func (v Value) AsText() string {
+	switch v.of.Kind() {
+	case slog.KindString:
+		return v.of.String()
+	case slog.KindInt64:
+		return strconv.FormatInt(v.of.Int64(), 10)
+	case slog.KindBool:
+		return strconv.FormatBool(v.of.Bool())
+	}
+	written := pcommon.NewValueEmpty()
+	v.CopyTo(written)
+	return written.AsString()
+}
+
+// AsInt reads integers, whole doubles and digits.
+func (v Value) AsInt() (int64, bool) {
+	switch v.of.Kind() {
+	case slog.KindInt64:
+		return v.of.Int64(), true
+	case slog.KindFloat64:
+		f := v.of.Float64()
+		if f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+			return 0, false
+		}
+		return int64(f), true
+	case slog.KindString:
+		n, err := strconv.ParseInt(v.of.String(), 10, 64)
+		return n, err == nil
+	}
+	return 0, false
+}
+
+// AsDouble reads numbers and their texts; never NaN or an infinity.
+func (v Value) AsDouble() (float64, bool) {
+	var f float64
+	switch v.of.Kind() {
+	case slog.KindInt64:
+		f = float64(v.of.Int64())
+	case slog.KindFloat64:
+		f = v.of.Float64()
+	case slog.KindString:
+		var err error
+		if f, err = strconv.ParseFloat(v.of.String(), 64); err != nil {
+			return 0, false
+		}
+	default:
+		return 0, false
+	}
+	_, bad := nonFinite(f)
+	return f, !bad
+}
+
+// CopyTo writes the value into dst, which is empty.
+func (v Value) CopyTo(dst pcommon.Value) {
+	switch v.of.Kind() {
+	case slog.KindString:
+		dst.SetStr(v.of.String())
+	case slog.KindInt64:
+		dst.SetInt(v.of.Int64())
+	case slog.KindFloat64:
+		dst.SetDouble(v.of.Float64())
+	case slog.KindBool:
+		dst.SetBool(v.of.Bool())
+	default:
+		switch kept := v.of.Any().(type) {
+		case List:
+			list := dst.SetEmptySlice()
+			list.EnsureCapacity(len(kept))
+			for _, item := range kept {
+				item.CopyTo(list.AppendEmpty())
+			}
+		case *Fields:
+			kept.copyTo(dst.SetEmptyMap())
+		}
+	}
+}
+
+// PutIn writes the value into a map, which is empty or has the key already.
+func (v Value) PutIn(dst pcommon.Map, key string) {
+	switch v.of.Kind() {
+	case slog.KindString:
+		dst.PutStr(key, v.of.String())
+	case slog.KindInt64:
+		dst.PutInt(key, v.of.Int64())
+	case slog.KindFloat64:
+		dst.PutDouble(key, v.of.Float64())
+	case slog.KindBool:
+		dst.PutBool(key, v.of.Bool())
+	default:
+		v.CopyTo(dst.PutEmpty(key))
+	}
+}
+
+// Equal is what pdata calls equal.
+func (v Value) Equal(w Value) bool {
+	kind := v.of.Kind()
+	switch {
+	case kind != w.of.Kind():
+		return false
+	case kind == slog.KindString:
+		return v.of.String() == w.of.String()
+	case kind != slog.KindAny:
+		return v.of.Equal(w.of)
+	}
+	switch a := v.of.Any().(type) {
+	case List:
+		b, ok := w.of.Any().(List)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		for i := range a {
+			if !a[i].Equal(b[i]) {
+				return false
 			}
 		}
-		return s
+		return true
+	case *Fields:
+		b, ok := w.of.Any().(*Fields)
+		return ok && a.equal(b)
 	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil && !math.IsInf(f, 0) {
-		c.repairs++
-		return s
-	}
-	if name, ok := nonFinite(f); ok {
-		c.repairs++
-		return name
-	}
-	return f
+	return w.IsNull()
 }
 
-func nonFinite(f float64) (name string, ok bool) {
-	switch {
-	case math.IsNaN(f):
-		return "NaN", true
-	case math.IsInf(f, 1):
-		return "Infinity", true
-	case math.IsInf(f, -1):
-		return "-Infinity", true
+// Larger orders values by their text, and those that read alike, such as 1 and "1", by their type. Nearly always the
+// two are one value that two events repeat, or two texts: nothing has to be written out for those.
+func (v Value) Larger(than Value) bool {
+	if v.of.Kind() == slog.KindString && than.of.Kind() == slog.KindString {
+		return v.of.String() > than.of.String()
 	}
-	return "", false
+	if v.ReadsAs(than) {
+		return false
+	}
+	return cmp.Or(strings.Compare(v.AsText(), than.AsText()), cmp.Compare(v.Type(), than.Type())) > 0
 }
 
-// key is the name of a field.
-func (c *converter) key(b []byte) string {
-	if known, ok := knownNames[string(b)]; ok {
-		return known
+// ReadsAs tells of what repeats most that it is of one type and has one text. It may be false for others.
+func (v Value) ReadsAs(w Value) bool {
+	kind := v.of.Kind()
+	if kind != w.of.Kind() {
+		return false
 	}
-	return c.text(b)
+	switch kind {
+	case slog.KindString:
+		return v.of.String() == w.of.String()
+	case slog.KindFloat64: // 0 and -0 are equal, but read differently
+		return math.Float64bits(v.of.Float64()) == math.Float64bits(w.of.Float64())
+	case slog.KindInt64, slog.KindBool:
+		return v.of.Equal(w.of)
+	}
+	a, b := v.List(), w.List()
+	if a == nil || b == nil || len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if !a[i].ReadsAs(b[i]) {
+			return false
+		}
+	}
+	return true
 }
 
-// text is the string without what stores refuse: NUL and invalid UTF-8 become U+FFFD.
-func (c *converter) text(b []byte) string {
-	if bytes.IndexByte(b, 0) < 0 && utf8.Valid(b) {
-		return c.texts.add(b)
+// Kept is the value with its texts in memory of their own: see [Texts].
+func (v Value) Kept(in *Texts) Value {
+	switch v.of.Kind() {
+	case slog.KindString:
+		return TextValue(in.Keep(v.of.String()))
+	case slog.KindAny:
+	default:
+		return v
 	}
-	return c.cleanText(string(b))
-}
-
-func (c *converter) cleanText(s string) string {
-	if strings.IndexByte(s, 0) >= 0 {
-		c.repairs++
-		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
+	switch shared := v.of.Any().(type) {
+	case List:
+		list := make(List, len(shared))
+		for i := range shared {
+			list[i] = shared[i].Kept(in)
+		}
+		return listValue(list)
+	case *Fields:
+		fields := &Fields{list: make([]Field, 0, len(shared.list))}
+		for _, f := range shared.list {
+			fields.put(in.Keep(f.Name), f.Value.Kept(in))
+		}
+		return mapValue(fields)
 	}
-	if !utf8.ValidString(s) {
-		c.repairs++
-		s = strings.ToValidUTF8(s, "\uFFFD")
-	}
-	return s
+	return v
 }

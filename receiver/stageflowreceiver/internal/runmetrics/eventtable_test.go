@@ -27,7 +27,7 @@ func TestEventsGoToTheMetricsOfTheTable(t *testing.T) {
 		for _, eventType := range row.Types {
 			var made []string
 			for _, o := range read(t, fmt.Sprintf(`{"type":%q,"data":%s}`, eventType, raw)) {
-				for _, f := range Facts(nil, o.event, "", o.attrs) {
+				for _, f := range Facts(nil, o.event, "", o.told) {
 					made = append(made, f.metric)
 				}
 			}

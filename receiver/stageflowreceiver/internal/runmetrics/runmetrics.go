@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
-
 	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
@@ -98,29 +96,29 @@ func (t *T) Add(facts []Fact) {
 	}
 }
 
-// Facts appends to dst what an event says of metrics, once its record has been normalised: attrs are the record's. The
+// Facts appends to dst what an event says of metrics, attrs are its attributes, and of a call's end those of its start. The
 // event's own service goes before service, which is the resource's. Values that make no sense (negative, no number)
 // count as not told.
-func Facts(dst []Fact, e event.Event, service string, attrs pcommon.Map) []Fact {
+func Facts(dst []Fact, e *event.Event, service string, told []event.Told) []Fact {
 	switch e.Name {
 	case semconv.EventCallEnded:
-		return callEnded(dst, e, service, attrs)
+		return callEnded(dst, e, service, told)
 	case semconv.EventStreamChunkDropped:
-		return chunkDropped(dst, e, service, attrs)
+		return chunkDropped(dst, e, service, told)
 	case semconv.EventStreamProducerBlocked:
 		if d, ok := e.Duration("blocked_ms"); ok {
-			dst = append(dst, Fact{metric: semconv.MetricStreamBlockedDuration, key: streamKey(e, service, attrs), n: int64(d)})
+			dst = append(dst, Fact{metric: semconv.MetricStreamBlockedDuration, key: streamKey(e, service, told), n: int64(d)})
 		}
 	case semconv.EventStreamThrottleStarted, semconv.EventStreamThrottleEnded:
 		if percent, ok := e.Double("fill_percentage"); ok {
-			dst = fill(dst, streamKey(e, service, attrs), percent, 100)
+			dst = fill(dst, streamKey(e, service, told), percent, 100)
 		}
 	case semconv.EventStreamBufferOverflow:
 		if n, ok := e.Int("bytes_dropped"); ok && n > 0 {
-			dst = append(dst, Fact{metric: semconv.MetricStreamBytesDropped, key: streamKey(e, service, attrs), n: n})
+			dst = append(dst, Fact{metric: semconv.MetricStreamBytesDropped, key: streamKey(e, service, told), n: n})
 		}
 	case semconv.EventStreamBufferUnderrun:
-		dst = append(dst, Fact{metric: semconv.MetricStreamUnderruns, key: streamKey(e, service, attrs), n: 1})
+		dst = append(dst, Fact{metric: semconv.MetricStreamUnderruns, key: streamKey(e, service, told), n: 1})
 	}
 	// stream.queue_closed repeats what the queue's other events told one by one, and does so again on every further
 	// close (catalogue 1.7): it adds nothing.
@@ -129,13 +127,13 @@ func Facts(dst []Fact, e event.Event, service string, attrs pcommon.Map) []Fact 
 
 // callEnded takes what was told of tokens. None used is what the framework's responses say when they do not know
 // (catalogue 2.6), so a zero is not told.
-func callEnded(dst []Fact, e event.Event, service string, attrs pcommon.Map) []Fact {
-	input, output := count(attrs, semconv.GenAIInputTokensKey), count(attrs, semconv.GenAIOutputTokensKey)
+func callEnded(dst []Fact, e *event.Event, service string, told []event.Told) []Fact {
+	input, output := count(told, semconv.GenAIInputTokensKey), count(told, semconv.GenAIOutputTokensKey)
 	if input == 0 && output == 0 {
 		return dst
 	}
 	k := keyOf(serviceOf(e, service),
-		text(attrs, semconv.GenAIOperationNameKey), text(attrs, semconv.GenAIProviderNameKey), text(attrs, semconv.GenAIRequestModelKey))
+		text(told, semconv.GenAIOperationNameKey), text(told, semconv.GenAIProviderNameKey), text(told, semconv.GenAIRequestModelKey))
 	if input > 0 {
 		k.values[3] = semconv.TokenTypeInput
 		dst = append(dst, Fact{metric: semconv.MetricTokenUsage, key: k, n: input})
@@ -147,8 +145,8 @@ func callEnded(dst []Fact, e event.Event, service string, attrs pcommon.Map) []F
 	return dst
 }
 
-func chunkDropped(dst []Fact, e event.Event, service string, attrs pcommon.Map) []Fact {
-	k, reason := streamKey(e, service, attrs), e.Text("reason")
+func chunkDropped(dst []Fact, e *event.Event, service string, told []event.Told) []Fact {
+	k, reason := streamKey(e, service, told), e.Text("reason")
 	size, sized := e.Double("queue_size")
 	capacity, capped := e.Double("max_size")
 	if sized && capped && size >= 0 {
@@ -197,13 +195,13 @@ func (t *T) take(now time.Time, s State) {
 }
 
 // streamKey is the series of a stream: its events name neither queue nor channel.
-func streamKey(e event.Event, service string, attrs pcommon.Map) key {
+func streamKey(e *event.Event, service string, told []event.Told) key {
 	return keyOf(serviceOf(e, service),
-		text(attrs, semconv.GenAIWorkflowNameKey), text(attrs, semconv.RunTopologyKey), clean(e.StageName()))
+		text(told, semconv.GenAIWorkflowNameKey), text(told, semconv.RunTopologyKey), clean(e.StageName()))
 }
 
 // serviceOf is as in the assembly, so that spans and metrics name the same service.
-func serviceOf(e event.Event, service string) string {
+func serviceOf(e *event.Event, service string) string {
 	if own := e.Text("service"); own != "" {
 		return own
 	}
@@ -211,19 +209,15 @@ func serviceOf(e event.Event, service string) string {
 }
 
 // count is an attribute that counts something, 0 when it does not.
-func count(attrs pcommon.Map, name string) int64 {
-	v, ok := attrs.Get(name)
-	if !ok {
-		return 0
-	}
-	n, _ := event.AsInt(v)
+func count(told []event.Told, name string) int64 {
+	n, _ := event.Find(told, name).AsInt()
 	return max(n, 0)
 }
 
-func text(attrs pcommon.Map, name string) string {
-	v, ok := attrs.Get(name)
-	if !ok {
+func text(told []event.Told, name string) string {
+	v := event.Find(told, name)
+	if v.IsNull() {
 		return ""
 	}
-	return clean(event.AsText(v))
+	return clean(v.AsText())
 }

@@ -40,22 +40,19 @@ var (
 
 // observed is an event as the receiver has it when its metrics are made.
 type observed struct {
-	event event.Event
-	attrs pcommon.Map
+	event *event.Event
+	told  []event.Told
 }
 
-// read decodes JSON lines and writes the attributes beside each event, as the receiver does.
+// read decodes JSON lines and finds the attributes of each event, as the receiver does.
 func read(t testing.TB, lines string) []observed {
 	t.Helper()
-	records := plog.NewLogRecordSlice()
-	rejected, _ := new(event.Decoder).Decode([]byte(lines), true, records)
+	var d event.Decoder
+	rejected, _ := d.Decode([]byte(lines), true)
 	require.Empty(t, rejected)
 	var out []observed
-	for _, lr := range records.All() {
-		e, _, ok := event.Open(lr)
-		require.True(t, ok)
-		e.Attributes(lr.Attributes(), lr.Attributes(), false)
-		out = append(out, observed{e, lr.Attributes()})
+	for i := range d.Events {
+		out = append(out, observed{&d.Events[i], d.Events[i].AppendTold(nil, false)})
 	}
 	return out
 }
@@ -63,7 +60,7 @@ func read(t testing.TB, lines string) []observed {
 func (m *T) observe(service string, all ...observed) {
 	for _, o := range all {
 		var room [2]Fact
-		m.Add(Facts(room[:0], o.event, service, o.attrs))
+		m.Add(Facts(room[:0], o.event, service, o.told))
 	}
 }
 
@@ -225,14 +222,14 @@ func TestObserve(t *testing.T) {
 	}
 }
 
-// Facts can wait until the event's record has been handed on, and changed or reused by whoever has it then.
+// Facts can wait until the event's record has been handed on, and what it told is used for another.
 func TestFactsOutliveTheRecord(t *testing.T) {
 	m := New(start)
 	var facts []Fact
 	for _, o := range read(t, `{"type":"stream.buffer_underrun","data":{"stage":"tts"}}
 {"type":"provider_call.ended","data":{"model":"gpt-4o","tokens_in":3,"tokens_out":4}}`) {
-		facts = Facts(facts, o.event, "svc", o.attrs)
-		o.attrs.RemoveIf(func(string, pcommon.Value) bool { return true })
+		facts = Facts(facts, o.event, "svc", o.told)
+		clear(o.told)
 	}
 	assert.Empty(t, points(m.Collect(now, State{})))
 	m.Add(facts)
@@ -480,8 +477,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 			require.NoError(rt, lr.Attributes().PutEmptyMap(semconv.EventDataKey).FromRaw(data))
 			e, _, ok := event.Open(lr)
 			require.True(rt, ok)
-			e.Attributes(lr.Attributes(), lr.Attributes(), false)
-			all = append(all, observed{e, lr.Attributes()})
+			all = append(all, observed{&e, e.AppendTold(nil, false)})
 		}
 		there, back := New(start), New(start)
 		there.observe("svc", all...)
@@ -549,7 +545,7 @@ func BenchmarkObserve(b *testing.B) {
 			b.ReportAllocs()
 			var facts []Fact
 			for b.Loop() {
-				facts = Facts(facts[:0], o.event, "svc", o.attrs)
+				facts = Facts(facts[:0], o.event, "svc", o.told)
 				m.Add(facts)
 			}
 		})
