@@ -18,18 +18,8 @@ type Field struct {
 // Fields are the members of a JSON object in their order, each name once.
 type Fields struct {
 	list []Field
-	// names has a bit for each name, by which most questions for a field that is not there are answered: there are many.
-	names uint64
 	// at is where the fields are, made when there are more than [manyKeys].
 	at map[string]int
-}
-
-func bitOf(name string) uint64 {
-	n := len(name)
-	if n == 0 {
-		return 1
-	}
-	return 1 << ((uint(n)*7 + uint(name[0])*3 + uint(name[n-1])*5 + uint(name[n/2])) & 63)
 }
 
 // Len is the number of fields.
@@ -49,7 +39,7 @@ func (f *Fields) All() []Field {
 }
 
 func (f *Fields) index(name string) int {
-	if f == nil || f.names&bitOf(name) == 0 {
+	if f == nil {
 		return -1
 	}
 	if f.at != nil {
@@ -80,7 +70,7 @@ func (f *Fields) put(name string, v Value) {
 		f.list[i].Value = v
 		return
 	}
-	f.list, f.names = append(f.list, Field{name, v}), f.names|bitOf(name)
+	f.list = append(f.list, Field{name, v})
 	if f.at != nil {
 		f.at[name] = len(f.list) - 1
 	} else if len(f.list) > manyKeys {

@@ -118,7 +118,7 @@ func nonFinite(f float64) (name string, ok bool) {
 
 // key is the name of a field.
 func (c *converter) key(b []byte) string {
-	if known := knownNames.string(b); known != "" {
+	if known, ok := knownNames[string(b)]; ok {
 		return known
 	}
 	return c.text(b)

@@ -67,25 +67,25 @@ func (t *Texts) Keep(s string) string {
 }
 
 // knownNames are the names of fields that events mostly have: their strings are made once.
-var knownNames = func() *names[struct{}] {
-	known := map[string]struct{}{}
+var knownNames = func() map[string]string {
+	names := map[string]string{}
 	for _, table := range []semconv.Fields{semconv.CommonFields, semconv.EnvelopeFields} {
 		for name := range table {
-			known[name] = struct{}{}
+			names[name] = name
 		}
 	}
 	for i := range semconv.Events {
 		for name := range semconv.Events[i].Fields {
-			known[name] = struct{}{}
+			names[name] = name
 		}
 		for _, list := range [][]string{semconv.Events[i].Required, semconv.Events[i].Optional} {
 			for _, name := range list {
-				known[name] = struct{}{}
+				names[name] = name
 			}
 		}
 	}
 	for _, name := range []string{"type", "data", "emitted_at", "event_type", "timestamp", "seq"} {
-		known[name] = struct{}{}
+		names[name] = name
 	}
-	return newNames(known)
+	return names
 }()

@@ -39,7 +39,7 @@ func (e *Event) AppendTold(dst []Told, extras bool) []Told {
 		}
 		if f, ok := e.around[name]; ok {
 			t.field(true, name, f, v)
-		} else if f, ok := fields.get(name); ok {
+		} else if f, ok := fields[name]; ok {
 			t.field(f.common, name, f.Field, v)
 		} else if keep == nil || keep[name] {
 			t.extra(false, name, v)
@@ -138,8 +138,8 @@ type field struct {
 
 // The fields of every kind of event, and of what a run tells of its child.
 var (
-	fieldsByName = func() map[semconv.EventName]*names[field] {
-		tables := map[semconv.EventName]*names[field]{}
+	fieldsByName = func() map[semconv.EventName]map[string]field {
+		tables := map[semconv.EventName]map[string]field{}
 		for i := range semconv.Events {
 			tables[semconv.Events[i].Name] = withCommon(semconv.FieldsOf(semconv.Events[i].Name))
 		}
@@ -150,7 +150,7 @@ var (
 )
 
 // withCommon puts the fields of a kind over the common ones: a run's parent is its own business, a request id everybody's.
-func withCommon(own semconv.Fields) *names[field] {
+func withCommon(own semconv.Fields) map[string]field {
 	all := make(map[string]field, len(own)+len(semconv.CommonFields))
 	for name, f := range semconv.CommonFields {
 		all[name] = field{f, true}
@@ -158,11 +158,11 @@ func withCommon(own semconv.Fields) *names[field] {
 	for name, f := range own {
 		all[name] = field{f, false}
 	}
-	return newNames(all)
+	return all
 }
 
 // fields is the table of the event's kind.
-func (e *Event) fields() *names[field] {
+func (e *Event) fields() map[string]field {
 	if e.OfChild() {
 		return childFields
 	}
@@ -178,14 +178,14 @@ const maxExtras = 256
 
 // extras are the names of the fields that go on a span behind [semconv.DataPrefix], nil for all. Of too many those
 // that come first in the alphabet stay, so that every copy of an event keeps the same.
-func (e *Event) extras(fields *names[field]) map[string]bool {
+func (e *Event) extras(fields map[string]field) map[string]bool {
 	if e.data.Len() <= maxExtras {
 		return nil
 	}
 	list := make([]string, 0, e.data.Len())
 	for i := range e.data.list {
 		name := e.data.list[i].Name
-		_, known := fields.get(name)
+		_, known := fields[name]
 		_, around := e.around[name]
 		if !known && !around && !e.data.list[i].Value.IsNull() {
 			list = append(list, name)
