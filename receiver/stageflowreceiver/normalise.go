@@ -25,7 +25,7 @@ func (b *batch) normaliseAll() {
 			b.telemetry.ReceiverStageflowZeroParents.Add(b.ctx, 1)
 		}
 		it.told = b.joins.complete(it.Event, it.told)
-		if it.has {
+		if b.next != nil {
 			b.normalise(it, it.record)
 		}
 		if b.metrics != nil {
