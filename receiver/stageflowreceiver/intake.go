@@ -78,7 +78,7 @@ type batch struct {
 	redacted, repaired, duplicates int
 	// reader reads records, opened are the events that it read.
 	reader event.Decoder
-	opened []event.Event
+	opened event.Arena[event.Event]
 	traces traceCache
 }
 
@@ -118,8 +118,8 @@ func (b *batch) free() {
 		return
 	}
 	clear(b.items)
-	clear(b.opened)
-	b.items, b.opened = b.items[:0], b.opened[:0]
+	b.items = b.items[:0]
+	b.opened.Reset()
 	b.facts.Reset()
 	b.told.Reset()
 	b.reader.Reset()
@@ -178,9 +178,6 @@ func (b *batch) take(ld plog.Logs, prepare func()) error {
 
 // openRecords reads the records that are events.
 func (b *batch) openRecords(ld plog.Logs) {
-	if n := ld.LogRecordCount(); cap(b.opened) < n {
-		b.opened = make([]event.Event, 0, n) // items point into it
-	}
 	for _, rl := range ld.ResourceLogs().All() {
 		service := serviceOf(rl)
 		for _, sl := range rl.ScopeLogs().All() {
@@ -198,8 +195,8 @@ func (b *batch) openRecord(lr plog.LogRecord, service string) {
 		return
 	}
 	b.repaired += repairs
-	b.opened = append(b.opened, e)
-	it := item{Event: &b.opened[len(b.opened)-1], record: lr, has: true, service: service}
+	kept := append(b.opened.Make(1), e)
+	it := item{Event: &kept[0], record: lr, has: true, service: service}
 	it.key, _ = it.Key()
 	b.items = append(b.items, it)
 }
@@ -214,9 +211,6 @@ func serviceOf(rl plog.ResourceLogs) string {
 // openEvents takes up events that were decoded. Redaction is defined on records, so with it they become such at once.
 func (b *batch) openEvents(events []event.Event) {
 	if b.redactor != nil {
-		if cap(b.opened) < len(events) {
-			b.opened = make([]event.Event, 0, len(events))
-		}
 		for i := range events {
 			lr := plog.NewLogRecord()
 			events[i].Record(lr, 0)

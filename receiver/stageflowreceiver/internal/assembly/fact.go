@@ -90,7 +90,7 @@ type Facts struct {
 	attributes event.Arena[event.Attribute]
 	stages     event.Arena[StageFact]
 	calls      event.Arena[CallFact]
-	told       []event.Told
+	told       event.Arena[event.Told]
 }
 
 // maxFacts bounds what a large batch leaves behind.
@@ -105,7 +105,7 @@ func (fs *Facts) Reset() {
 	fs.attributes.Reset()
 	fs.stages.Reset()
 	fs.calls.Reset()
-	clear(fs.told[:cap(fs.told)])
+	fs.told.Reset()
 }
 
 // said is what an event tells, to be divided among the facts.
@@ -256,8 +256,7 @@ func (fs *Facts) stageDetails(s *said) []StageFact {
 			continue
 		}
 		detail := s.Detail(fields)
-		fs.told = detail.AppendTold(fs.told[:0], true)
-		of := fs.divide(&detail, s.at, fs.told, true)
+		of := fs.divide(&detail, s.at, detail.AppendTold(fs.told.Make(fields.Len()), true), true)
 		details = append(details, stageFact(&of))
 	}
 	return details

@@ -58,13 +58,22 @@ type Decoder struct {
 	parser fastjson.Parser
 	conv   converter
 	fields Arena[Field]
+	// large is set when the parser has grown beyond what may stay.
+	large bool
 }
+
+// maxParsed bounds the body that a parser keeps room for.
+const maxParsed = 1 << 20
 
 // maxEvents bounds what a large batch leaves behind.
 const maxEvents = 2048
 
 // Reset forgets what was read. What was taken from it by [Value.Kept] stays, and so does every text.
 func (d *Decoder) Reset() {
+	if d.large {
+		*d = Decoder{}
+		return
+	}
 	clear(d.Events)
 	if d.Events = d.Events[:0]; cap(d.Events) > maxEvents {
 		d.Events = nil
@@ -81,6 +90,7 @@ const batchPiece = 8 << 10
 // and takes no good one with it. repairs counts the values that had to be changed.
 func (d *Decoder) Decode(body []byte, lines bool) (rejected []Rejection, repairs int) {
 	d.conv.repairs = 0
+	d.large = d.large || len(body) > maxParsed
 	d.conv.texts.size = min(max(len(body), pieceSize), batchPiece)
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
 	if whole := bytes.TrimSpace(body); !lines && len(whole) > 0 {
