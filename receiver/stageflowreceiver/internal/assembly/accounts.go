@@ -39,14 +39,14 @@ func joinAccounts(stage string, numbered []*Attempt, facts []*StageFact) []*Atte
 			a.take(f)
 			continue
 		}
-		a := &Attempt{Stage: stage}
-		a.take(f)
-		attempts = append(attempts, a)
+		// There is room for its repetition by the run's wide event, its start and its end.
+		attempts = append(attempts, &Attempt{Stage: stage, facts: append(make([]*StageFact, 0, 4), f)})
 	}
-	matched := map[*Attempt]bool{}
-	for _, l := range pair(facts) {
-		if a := l.match(attempts[len(numbered):], matched); a != nil {
-			matched[a] = true
+	accounts := pair(facts)
+	for i := range accounts {
+		l := &accounts[i]
+		if a := l.match(attempts[len(numbered):]); a != nil {
+			a.matched = true
 			a.take(l.facts...)
 			continue
 		}
@@ -54,10 +54,7 @@ func joinAccounts(stage string, numbered []*Attempt, facts []*StageFact) []*Atte
 			a.take(l.facts...)
 			continue
 		}
-		a := &Attempt{Stage: stage}
-		a.take(l.facts...)
-		matched[a] = true
-		attempts = append(attempts, a)
+		attempts = append(attempts, &Attempt{Stage: stage, facts: l.facts, matched: true})
 	}
 	return attempts
 }
@@ -70,43 +67,48 @@ type account struct {
 	started bool
 }
 
-// pair puts the starts and ends without a number together: a start opens an attempt, an end closes the open one, or repeats the end of
-// the latest.
-func pair(facts []*StageFact) []*account {
-	var accounts []*account
+// pair puts the starts and ends without a number together: a start opens an attempt, an end closes the open one, or
+// repeats the end of the latest.
+func pair(facts []*StageFact) []account {
+	var accounts []account
 	for _, f := range facts {
 		if f.Attempt > 0 || f.Wide {
 			continue
 		}
 		if f.Status == semconv.StatusRunning {
-			accounts = append(accounts, &account{facts: append(make([]*StageFact, 0, 2), f), start: f.Start, started: true})
+			accounts = append(accounts, account{facts: append(make([]*StageFact, 0, 2), f), start: f.Start, started: true})
 			continue
 		}
-		var open *account
-		for _, a := range accounts {
-			if a.end == 0 {
-				open = a
-			}
-		}
+		open := lastOpen(accounts)
 		switch {
 		case open != nil:
 			open.facts, open.end = append(open.facts, f), f.End
 		case len(accounts) > 0:
-			last := accounts[len(accounts)-1]
+			last := &accounts[len(accounts)-1]
 			last.facts = append(last.facts, f)
 		default:
-			accounts = append(accounts, &account{facts: []*StageFact{f}, start: f.Start, end: f.End})
+			accounts = append(accounts, account{facts: []*StageFact{f}, start: f.Start, end: f.End})
 		}
 	}
 	return accounts
 }
 
+// lastOpen is the latest account without an end, nil when all have one.
+func lastOpen(accounts []account) *account {
+	for i := len(accounts) - 1; i >= 0; i-- {
+		if accounts[i].end == 0 {
+			return &accounts[i]
+		}
+	}
+	return nil
+}
+
 // match finds the wide account of the same attempt, in time order, each at most once.
-func (l *account) match(wide []*Attempt, matched map[*Attempt]bool) *Attempt {
+func (l *account) match(wide []*Attempt) *Attempt {
 	var best *Attempt
 	for _, a := range wide {
 		start, end := a.bounds()
-		if matched[a] || (l.end != 0 && start > l.end+matchTolerance) {
+		if a.matched || (l.end != 0 && start > l.end+matchTolerance) {
 			continue
 		}
 		if !l.started {

@@ -5,7 +5,6 @@ package assembly
 
 import (
 	"errors"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -58,7 +57,7 @@ type Assembler struct {
 func New(set Settings) *Assembler {
 	a := &Assembler{
 		set: set, active: map[string]*run{}, abandoned: map[string]int64{}, foreign: newForeign(),
-		settled: memory{byID: map[string]*settled{}, max: set.MaxActive},
+		settled: memory{byID: map[string]*remembered{}, max: set.MaxActive},
 	}
 	a.orphans = newOrphans()
 	return a
@@ -69,17 +68,12 @@ func New(set Settings) *Assembler {
 func (a *Assembler) Admit(facts []Fact) (room int, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	fresh := map[string]bool{}
-	for _, f := range facts {
-		if f.RunID != "" && a.active[f.RunID] == nil {
-			fresh[f.RunID] = true
-		}
-	}
-	if len(fresh) > 0 && len(a.active)+a.promised+len(fresh) > a.set.MaxActive {
+	room = a.fresh(facts)
+	if room > 0 && len(a.active)+a.promised+room > a.set.MaxActive {
 		return 0, ErrTooManyRuns
 	}
-	a.promised += len(fresh)
-	return len(fresh), nil
+	a.promised += room
+	return room, nil
 }
 
 // Cancel gives back the room that Admit kept.
@@ -128,10 +122,10 @@ func (a *Assembler) add(f *Fact, now time.Time, pos journal.Position) {
 // begin takes a run in flight.
 func (a *Assembler) begin(id string, now time.Time) *run {
 	r := newRun(id)
-	r.flushAt = now.Add(a.set.FlushAfter)
+	r.arrived, r.flushAt = now, now.Add(a.set.FlushAfter)
 	r.claim = a.claim(ownerRun, id)
 	if r.earlier = a.settled.get(id); r.earlier != nil {
-		r.left = maps.Clone(r.earlier.attempts)
+		r.left = r.earlier.attempts
 		for id, c := range r.earlier.calls {
 			again := *c
 			again.attributes, again.left = slices.Clone(c.attributes), true
@@ -139,7 +133,7 @@ func (a *Assembler) begin(id string, now time.Time) *run {
 		}
 	}
 	a.active[r.id] = r
-	a.deadlines.push(r)
+	a.deadlines.push(r, a.deadline(r))
 	return r
 }
 
@@ -218,8 +212,10 @@ func (a *Assembler) Due(now time.Time, all bool) []*Run {
 
 // settle remembers a run as it was resolved, and forgets its facts.
 func (a *Assembler) settle(r *run, out *Run, now time.Time) *Run {
-	out.Calls = slices.DeleteFunc(out.Calls, func(c *Call) bool { return r.leftCalls[c.ID] })
-	out.Tools = slices.DeleteFunc(out.Tools, func(t *Tool) bool { return r.leftTools[t.ID] })
+	if len(r.leftCalls) > 0 || len(r.leftTools) > 0 {
+		out.Calls = slices.DeleteFunc(out.Calls, func(c *Call) bool { return r.leftCalls[c.ID] })
+		out.Tools = slices.DeleteFunc(out.Tools, func(t *Tool) bool { return r.leftTools[t.ID] })
+	}
 	if r.earlier != nil {
 		out.Sent = len(r.ends) == 0 || out.EndKind.Rank() <= r.earlier.end.Rank()
 		out.Revised = !out.Sent
@@ -233,13 +229,14 @@ func (a *Assembler) settle(r *run, out *Run, now time.Time) *Run {
 	if r.earlier != nil {
 		out.claim.Join(r.earlier.claim)
 	}
-	out.memory = a.settled.put(out, r.earlier, now)
-	out.memory.calls = r.openCalls()
-	out.memory.claim = a.claim(ownerSettled, r.id)
-	if out.memory.keys = r.keys; r.earlier != nil {
+	s := out.toSettled(r.earlier)
+	s.calls = r.openCalls()
+	s.claim = a.claim(ownerSettled, r.id)
+	if s.keys = r.keys; r.earlier != nil {
 		all := slices.Concat(r.earlier.keys, r.keys)
-		out.memory.keys = all[:min(len(all), maxKeys)]
+		s.keys = all[:min(len(all), maxKeys)]
 	}
+	out.memory = a.settled.keep(&s, now)
 	a.lost += r.dropped
 	a.countAbandoned(out)
 	delete(a.active, r.id)
@@ -251,8 +248,8 @@ func (a *Assembler) traceOf(runID string) semconv.TraceID {
 	if r := a.active[runID]; r != nil {
 		return r.traceID()
 	}
-	if s := a.settled.get(runID); s != nil {
-		return s.trace
+	if trace, ok := a.settled.trace(runID); ok {
+		return trace
 	}
 	return semconv.RunTraceID(runID)
 }

@@ -20,15 +20,19 @@ type Attempt struct {
 	// Start and End are 0 where nothing told them.
 	Start, End pcommon.Timestamp
 	Status     semconv.Status
-	attributes folded
 	facts      []*StageFact
 	notes      []Note
 	// sent is the attempt as it left on an earlier span, if it did.
 	sent *sentAttempt
+	// matched is set once lifecycle events have been added that have no number.
+	matched bool
+	// id is that of the span, zero as long as nobody has asked for it.
+	id semconv.SpanID
 }
 
 // sentAttempt is what is remembered of an attempt whose span has left. Its number stays.
 type sentAttempt struct {
+	stage      string
 	number     int64
 	start, end pcommon.Timestamp
 	ended      bool
@@ -36,25 +40,71 @@ type sentAttempt struct {
 	wide bool
 }
 
-// resolveAttempts makes attempts of the facts of one stage. Facts with a number are gathered by it. Of the others,
+// appendAttempts makes attempts of what there is of one stage. Facts with a number are gathered by it. Of the others,
 // wide events tell both ends of an attempt, and those with different starts are different attempts; starts and
 // ends are paired in time; then the two accounts are matched one to one. Numbers follow from the order of starts.
-func resolveAttempts(stage string, facts []*StageFact, sent []sentAttempt) []*Attempt {
-	if len(facts) == 1 && len(sent) == 0 { // as nearly always where wide events come
-		only := &Attempt{Stage: stage, Number: max(facts[0].Attempt, 1), facts: facts[:1:1]}
+func appendAttempts(to []*Attempt, s *stageFacts, room *[]Attempt) []*Attempt {
+	facts := inOrder(s.facts)
+	if len(s.sent) == 0 && ofOneAttempt(facts) { // as nearly always
+		only := &(*room)[0]
+		*room = (*room)[1:]
+		*only = Attempt{Stage: s.name, Number: max(facts[0].Attempt, 1), facts: facts}
 		only.resolve()
-		return []*Attempt{only}
+		return append(to, only)
 	}
-	facts = slices.Clone(facts)
-	slices.SortStableFunc(facts, compareFacts)
-	facts = slices.CompactFunc(facts, sameFact)
+	attempts := s.numbered(facts)
+	attempts = joinAccounts(s.name, attempts, facts)
+	for _, a := range attempts {
+		a.resolve()
+	}
+	number(attempts)
+	return append(to, attempts...)
+}
 
+// inOrder are the facts of a stage in the order of time, each once. They may be the run's own: nobody is to change them.
+func inOrder(facts []*StageFact) []*StageFact {
+	for i := range facts[:max(len(facts)-1, 0)] {
+		if compareFacts(facts[i], facts[i+1]) > 0 || sameFact(facts[i], facts[i+1]) {
+			facts = slices.Clone(facts)
+			slices.SortStableFunc(facts, compareFacts)
+			return slices.CompactFunc(facts, sameFact)
+		}
+	}
+	return slices.Clip(facts)
+}
+
+// ofOneAttempt tells of facts in order whether they are of one attempt for which nothing has to be matched: those with one
+// number, wide events with one start, a start and ends. What it is false for may be one attempt, too.
+func ofOneAttempt(facts []*StageFact) bool {
+	if len(facts) == 0 {
+		return false
+	}
+	first := facts[0]
+	for _, f := range facts[1:] {
+		switch {
+		case f.Attempt != first.Attempt:
+			return false
+		case f.Attempt > 0:
+		case f.Wide != first.Wide, f.Wide && f.Start != first.Start, !f.Wide && f.Status == semconv.StatusRunning:
+			return false
+		}
+	}
+	return true
+}
+
+// numbered are the attempts that have left and those of the facts with a number.
+func (s *stageFacts) numbered(facts []*StageFact) []*Attempt {
 	var attempts []*Attempt
-	byNumber := map[int64]*Attempt{}
-	for i := range sent {
-		a := &Attempt{Stage: stage, Number: sent[i].number, Start: sent[i].start, sent: &sent[i]}
+	var byNumber map[int64]*Attempt
+	put := func(a *Attempt) {
+		if byNumber == nil {
+			byNumber = map[int64]*Attempt{}
+		}
 		byNumber[a.Number] = a
 		attempts = append(attempts, a)
+	}
+	for i := range s.sent {
+		put(&Attempt{Stage: s.name, Number: s.sent[i].number, Start: s.sent[i].start, sent: &s.sent[i]})
 	}
 	for _, f := range facts {
 		if f.Attempt <= 0 {
@@ -62,17 +112,11 @@ func resolveAttempts(stage string, facts []*StageFact, sent []sentAttempt) []*At
 		}
 		a := byNumber[f.Attempt]
 		if a == nil {
-			a = &Attempt{Stage: stage, Number: f.Attempt}
-			byNumber[f.Attempt] = a
-			attempts = append(attempts, a)
+			a = &Attempt{Stage: s.name, Number: f.Attempt}
+			put(a)
 		}
 		a.take(f)
 	}
-	attempts = joinAccounts(stage, attempts, facts)
-	for _, a := range attempts {
-		a.resolve()
-	}
-	number(attempts)
 	return attempts
 }
 
@@ -157,22 +201,11 @@ func (a *Attempt) resolve() {
 		a.End = a.Start // clocks of two hosts: never a negative duration
 	}
 	a.Status = semconv.StatusRunning
-	lifecycle := false
+	lifecycle, worst := false, 0
 	for _, f := range a.facts {
 		lifecycle = lifecycle || !f.Wide
 	}
-	a.attributes = folded{}
-	var measured folded // the duration that wide events tell
 	for _, f := range a.facts {
-		a.attributes.add(max(f.Start, f.End), f.Attributes, nil)
-		if f.Clock != "" {
-			a.attributes.addOne(max(f.Start, f.End), event.Attribute{Key: semconv.ClockKey, Value: event.TextValue(f.Clock)}, nil)
-		}
-		if f.Wide {
-			if d, ok := f.Attributes.Get(semconv.StageDurationKey); ok {
-				measured.addOne(f.End, event.Attribute{Key: semconv.StageDurationKey, Value: d}, nil)
-			}
-		}
 		if f.Status == semconv.StatusRunning {
 			continue
 		}
@@ -182,23 +215,52 @@ func (a *Attempt) resolve() {
 			// deprecated one, which also sends lifecycle events, leaves the text of a short-circuit there.
 			s = semconv.StatusRetried
 		}
-		if badness[s] > badness[a.Status] {
-			a.Status = s
+		if bad := badness[s]; bad > worst {
+			a.Status, worst = s, bad
+		}
+	}
+}
+
+// attributes are what the facts say of the attempt, in the memory of what nobody needs any more. They are gathered when
+// they are written: until then few ask for them.
+func (a *Attempt) attributes(in folded) folded {
+	all := in[:0]
+	var measured folded // the duration that wide events tell
+	for _, f := range a.facts {
+		all.add(max(f.Start, f.End), f.Attributes, nil)
+		if f.Clock != "" {
+			all.addOne(max(f.Start, f.End), event.Attribute{Key: semconv.ClockKey, Value: event.TextValue(f.Clock)}, nil)
+		}
+		if f.Wide && (len(a.facts) > 1 || len(all) >= maxFolded) { // else it is in all as it is
+			if d, ok := f.Attributes.Get(semconv.StageDurationKey); ok {
+				measured.addOne(f.End, event.Attribute{Key: semconv.StageDurationKey, Value: d}, nil)
+			}
 		}
 	}
 	if d, ok := measured.get(semconv.StageDurationKey); ok {
-		a.attributes.set(d) // of one measurement with the times
+		all.set(d) // of one measurement with the times
 	}
+	return all
+}
+
+// spanID is the id of the attempt's span. Calls ask for it, too, as that of their parent.
+func (a *Attempt) spanID(runID string) semconv.SpanID {
+	if a.id.IsZero() {
+		a.id = semconv.StageSpanID(runID, a.Stage, a.Number)
+	}
+	return a.id
 }
 
 // number gives attempts without a number the free numbers in the order of their starts, and marks failed attempts
 // that another one followed.
 func number(attempts []*Attempt) {
-	taken := map[int64]bool{}
+	var few [8]*Attempt
+	var fewNumbers [8]int64
+	byStart, taken := append(few[:0], attempts...), fewNumbers[:0]
 	for _, a := range attempts {
-		taken[a.Number] = true
+		taken = append(taken, a.Number)
 	}
-	byStart := slices.Clone(attempts)
+	slices.Sort(taken)
 	slices.SortStableFunc(byStart, func(a, b *Attempt) int {
 		return cmp.Or(cmp.Compare(max(a.Start, firstEnd(a)), max(b.Start, firstEnd(b))), cmp.Compare(a.Number, b.Number), cmp.Compare(a.End, b.End))
 	})
@@ -207,10 +269,13 @@ func number(attempts []*Attempt) {
 		if a.Number > 0 {
 			continue
 		}
-		for taken[next] {
-			next++
+		for ; len(taken) > 0 && taken[0] <= next; taken = taken[1:] {
+			if taken[0] == next {
+				next++
+			}
 		}
-		a.Number, taken[next] = next, true
+		a.Number = next
+		next++
 	}
 	for _, a := range byStart[:max(len(byStart)-1, 0)] {
 		if a.Status == semconv.StatusFailed {

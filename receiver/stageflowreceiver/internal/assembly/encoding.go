@@ -21,46 +21,57 @@ const (
 	flagWide
 )
 
-func putAttempts(attrs pcommon.Map, attempts map[string][]sentAttempt) {
+func (a *sentAttempt) flags() int64 {
+	flags := int64(0)
+	if a.ended {
+		flags |= flagEnded
+	}
+	if a.wide {
+		flags |= flagWide
+	}
+	return flags
+}
+
+func (a *sentAttempt) setFlags(flags int64) {
+	a.ended, a.wide = flags&flagEnded != 0, flags&flagWide != 0
+}
+
+// putAttempts writes attempts that are in the order of their stages.
+func putAttempts(attrs pcommon.Map, attempts []sentAttempt) {
 	stages := attrs.PutEmptyMap(markAttempts)
-	stages.EnsureCapacity(len(attempts))
-	for stage, sent := range attempts {
-		list := stages.PutEmptySlice(stage)
-		list.EnsureCapacity(4 * len(sent))
-		for _, a := range sent {
-			flags := int64(0)
-			if a.ended {
-				flags |= flagEnded
-			}
-			if a.wide {
-				flags |= flagWide
-			}
-			for _, n := range [...]int64{a.number, int64(a.start), int64(a.end), flags} {
-				list.AppendEmpty().SetInt(n)
-			}
+	var list pcommon.Slice
+	for i := range attempts {
+		a := &attempts[i]
+		if i == 0 || a.stage != attempts[i-1].stage {
+			list = stages.PutEmptySlice(a.stage)
+		}
+		for _, n := range [...]int64{a.number, int64(a.start), int64(a.end), a.flags()} {
+			list.AppendEmpty().SetInt(n)
 		}
 	}
 }
 
-func attemptsOf(attrs pcommon.Map) map[string][]sentAttempt {
-	out := map[string][]sentAttempt{}
+// attemptsOf reads attempts, in the order of their stages.
+func attemptsOf(attrs pcommon.Map) []sentAttempt {
 	v, ok := attrs.Get(markAttempts)
 	if !ok || v.Type() != pcommon.ValueTypeMap {
-		return out
+		return nil
 	}
+	var out []sentAttempt
 	for stage, list := range v.Map().All() {
 		if list.Type() != pcommon.ValueTypeSlice {
 			continue
 		}
 		n := list.Slice()
 		for i := 0; i+3 < n.Len(); i += 4 {
-			flags := n.At(i + 3).Int()
-			out[stage] = append(out[stage], sentAttempt{
-				number: n.At(i).Int(), start: pcommon.Timestamp(n.At(i + 1).Int()), end: pcommon.Timestamp(n.At(i + 2).Int()),
-				ended: flags&flagEnded != 0, wide: flags&flagWide != 0,
-			})
+			a := sentAttempt{
+				stage: stage, number: n.At(i).Int(), start: pcommon.Timestamp(n.At(i + 1).Int()), end: pcommon.Timestamp(n.At(i + 2).Int()),
+			}
+			a.setFlags(n.At(i + 3).Int())
+			out = append(out, a)
 		}
 	}
+	sortByStage(out)
 	return out
 }
 

@@ -15,11 +15,11 @@ import (
 func (r *run) flush(parentTrace func(runID string) semconv.TraceID) *Run {
 	out := r.resolve(parentTrace)
 	out.Sent, out.of = true, r // the run's own span leaves when it is over
-	left := map[string][]sentAttempt{}
+	var left []sentAttempt
 	finished := slices.DeleteFunc(slices.Clone(out.Attempts), func(a *Attempt) bool {
 		leaves := a.leaves() && a.Status != semconv.StatusAbandoned && a.Status != semconv.StatusFailed
 		if leaves || a.sent != nil {
-			left[a.Stage] = append(left[a.Stage], a.remember())
+			left = append(left, a.remember())
 		}
 		return !leaves
 	})
@@ -36,8 +36,9 @@ func (r *run) flush(parentTrace func(runID string) semconv.TraceID) *Run {
 	if len(finished) == 0 && len(out.Calls) == 0 && len(out.Tools) == 0 {
 		return nil
 	}
+	sortByStage(left)
 	out.Attempts, r.left = finished, left
-	// The maps of what has left are made anew: a mark of the last time may still be written.
+	// What says what has left is made anew: a mark of the last time may still be written.
 	r.leftCalls, r.leftTools = cloneSet(r.leftCalls), cloneSet(r.leftTools)
 	for _, c := range out.Calls {
 		r.leftCalls[c.ID] = true

@@ -56,10 +56,12 @@ func wholeSettled() *settled {
 	s := &settled{
 		id: "r", service: "s", trace: semconv.TraceID{1}, parent: semconv.SpanID{2}, parentID: "p", start: 3,
 		end: semconv.EndExplicit, status: semconv.StatusFailed, keys: []event.Key{1, 2},
-		attempts:   map[string][]sentAttempt{"a": {{number: 1, start: 2, end: 3, ended: true, wide: true}}},
-		attributes: folded{{event.Attribute{Key: "k", Value: event.TextValue("v")}, 4}}, cause: event.Attributes{{Key: "why", Value: event.TextValue("because")}},
-		calls: map[string]*call{"c": {id: "c", caller: caller{"a", 1}, start: 5, attributes: folded{{event.Attribute{Key: "k", Value: event.IntValue(1)}, 4}}}},
-		notes: []Note{{Time: 6, Name: "n"}},
+		attempts: []sentAttempt{{stage: "a", number: 1, start: 2, end: 3, ended: true, wide: true}},
+		unfinished: unfinished{
+			attributes: folded{{event.Attribute{Key: "k", Value: event.TextValue("v")}, 4}}, cause: event.Attributes{{Key: "why", Value: event.TextValue("because")}},
+			calls: map[string]*call{"c": {id: "c", caller: caller{"a", 1}, start: 5, attributes: folded{{event.Attribute{Key: "k", Value: event.IntValue(1)}, 4}}}},
+			notes: []Note{{Time: 6, Name: "n"}},
+		},
 	}
 	return s
 }

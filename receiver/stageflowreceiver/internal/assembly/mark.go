@@ -120,7 +120,7 @@ func marksOf(runs []*Run) plog.Logs {
 		if r.of != nil {
 			r.of.mark(records.AppendEmpty())
 		} else {
-			r.memory.mark(r.claim.Owned(), records.AppendEmpty())
+			r.memory.unpack().mark(r.claim.Owned(), records.AppendEmpty())
 		}
 	}
 	return marks

@@ -6,6 +6,7 @@ package assembly
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -44,7 +45,7 @@ type Run struct {
 	// of is the run itself when it goes on, memory what is remembered of it when it does not, claim what the run
 	// needed of the journal.
 	of     *run
-	memory *settled
+	memory *remembered
 	claim  *journal.Claim
 	// late is the trace context, and lateParent tells that the parent run, that became known only after the run's
 	// span had left.
@@ -72,30 +73,13 @@ func (r *run) resolve(parentTrace func(runID string) semconv.TraceID) *Run {
 	if out.ParentID != "" {
 		out.ParentTrace = parentTrace(out.ParentID)
 	}
-	names := r.stageNames()
-	out.Attempts = make([]*Attempt, 0, len(names))
-	for _, name := range names {
-		out.Attempts = append(out.Attempts, resolveAttempts(name, r.stages[name], r.left[name])...)
-	}
+	r.resolveStages(out)
 	r.resolveCalls(out)
 	r.resolveTools(out)
 	r.resolveShown(out)
 	r.resolveEnd(out)
 	r.resolveTimes(out)
 	return out
-}
-
-// stageNames are the stages that facts tell of, and those whose spans have left: late calls may hang under them.
-func (r *run) stageNames() []string {
-	names := make([]string, 0, len(r.stages)+len(r.left))
-	for name := range r.stages {
-		names = append(names, name)
-	}
-	for name := range r.left {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }
 
 func sortedKeys[V any](m map[string]V) []string {
@@ -111,12 +95,22 @@ func sortedKeys[V any](m map[string]V) []string {
 }
 
 func (r *run) resolveCalls(out *Run) {
-	for _, id := range sortedKeys(r.calls) {
-		c := r.calls[id]
-		if c.left {
-			continue
+	if len(r.calls) == 0 {
+		return
+	}
+	var few [8]*call
+	calls := few[:0]
+	for _, c := range r.calls {
+		if !c.left {
+			calls = append(calls, c)
 		}
-		o := &Call{ID: id, Start: c.start, End: c.end, Status: c.status, attributes: c.attributes}
+	}
+	slices.SortFunc(calls, func(a, b *call) int { return strings.Compare(a.id, b.id) })
+	all := make([]Call, len(calls)) // they leave together, so they share their memory
+	out.Calls = make([]*Call, 0, len(calls))
+	for i, c := range calls {
+		o := &all[i]
+		*o = Call{ID: c.id, Start: c.start, End: c.end, Status: c.status, attributes: c.attributes}
 		if o.Start == 0 {
 			o.Start = o.End
 		}
@@ -131,23 +125,28 @@ func (r *run) resolveCalls(out *Run) {
 // callerOf is the attempt that made a call, of a provider or a tool: the one that it names, else the only one that
 // was running when it started.
 func callerOf(stage string, number int64, start pcommon.Timestamp, attempts []*Attempt) *Attempt {
-	var named, running []*Attempt
+	var named, running *Attempt // the first of each
+	var allNamed, allRunning int
 	for _, a := range attempts {
 		if (stage != "" && a.Stage != stage) || (number > 0 && a.Number != number) {
 			continue
 		}
-		named = append(named, a)
+		if allNamed++; allNamed == 1 {
+			named = a
+		}
 		if a.Start <= start && (a.End == 0 || start <= a.End) {
-			running = append(running, a)
+			if allRunning++; allRunning == 1 {
+				running = a
+			}
 		}
 	}
 	switch {
-	case stage != "" && len(named) == 1:
-		return named[0]
+	case stage != "" && allNamed == 1:
+		return named
 	case number > 0:
 		return &Attempt{Stage: stage, Number: number} // its events went elsewhere, or are yet to come
-	case len(running) == 1:
-		return running[0]
+	case allRunning == 1:
+		return running
 	}
 	return nil
 }
@@ -176,7 +175,7 @@ func (r *run) resolveEnd(out *Run) {
 	case len(r.ends) > 0:
 		e := r.ends[0]
 		out.EndKind, out.Status, out.End = e.Kind, e.Status, e.Time
-		out.cause = slices.Clone(e.Cause)
+		out.cause = slices.Clip(e.Cause) // nothing in it is replaced, and what is added goes into a copy
 		out.EarlierEnds = r.ends[1:]
 		for _, o := range out.EarlierEnds {
 			if o.Status == out.Status {
@@ -229,8 +228,9 @@ func (out *Run) completeCause(failed *Attempt) {
 	if failed == nil {
 		return
 	}
-	blame := make(event.Attributes, 0, len(failed.attributes)+1)
-	for _, v := range failed.attributes {
+	said := failed.attributes(nil)
+	blame := make(event.Attributes, 0, len(said)+1)
+	for _, v := range said {
 		blame = append(blame, v.Attribute)
 	}
 	blame.Put(semconv.RunFailedStageKey, event.TextValue(failed.Stage))

@@ -113,10 +113,9 @@ func (rs *Restore) EndMarks() Remembered {
 	latest := slices.SortedFunc(maps.Values(rs.settled), func(a, b mark) int { return cmp.Compare(a.at, b.at) })
 	for _, m := range latest {
 		s := readSettled(m.attrs)
-		s.until = rs.now.Add(rememberFor)
 		s.claim = rs.to.set.Journal.Claim(ownerSettled + s.id)
 		s.claim.Add(m.at)
-		rs.to.settled.keep(s)
+		rs.to.settled.keep(s, rs.now)
 		out.Keys = append(out.Keys, s.keys...)
 		for id, c := range s.calls {
 			open := OpenCall{ID: id, RunID: s.id}

@@ -54,13 +54,13 @@ type run struct {
 	// arrived and ended are times of arrival: of the latest fact, and of the first end that closes the run.
 	arrived, ended time.Time
 	deadline       time.Time
-	// index is the place in the heap of deadlines.
+	// index is the place in the heap of deadlines, where the run may be filed under an earlier one.
 	index int
 	// earlier is set when the run had settled before and this is what came later.
 	earlier *settled
 	// flushAt is when what has finished of a run that goes on is sent; left, leftCalls and leftTools are what has left so.
 	flushAt   time.Time
-	left      map[string][]sentAttempt
+	left      []sentAttempt // by stage
 	leftCalls map[string]bool
 	leftTools map[string]bool
 	// keys are those of the run's events, kept with a journal only: after a restart their copies are known by them.

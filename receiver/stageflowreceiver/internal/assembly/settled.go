@@ -13,7 +13,7 @@ import (
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
-// settled is what is remembered of a run whose spans have left.
+// settled is what is known of a run whose spans have left.
 type settled struct {
 	id       string
 	service  string
@@ -23,36 +23,32 @@ type settled struct {
 	start    pcommon.Timestamp
 	end      semconv.EndKind
 	status   semconv.Status
-	attempts map[string][]sentAttempt
+	attempts []sentAttempt
+	// keys are those of the run's events.
+	keys []event.Key
+	unfinished
+	// claim is on the mark in the journal that says this.
+	claim *journal.Claim
+}
+
+// unfinished is what is known besides of a run that may have more to say; nearly none has.
+type unfinished struct {
 	// calls are those whose end has not come: it may, and says little by itself.
 	calls map[string]*call
 	// attributes, cause and notes are kept only while a stronger end may still come, and the run span with it.
 	attributes folded
 	cause      event.Attributes
 	notes      []Note
-	until      time.Time
-	// keys are those of the run's events.
-	keys []event.Key
-	// claim is on the mark in the journal that says this.
-	claim *journal.Claim
 }
 
-// memory holds settled runs for a while, the oldest first to go.
-type memory struct {
-	byID  map[string]*settled
-	queue []*settled
-	max   int
-	// evicted counts those that were forgotten before their time.
-	evicted int
-}
-
-func (m *memory) get(id string) *settled { return m.byID[id] }
-
-// put remembers a run as it left; earlier is what was remembered of it before.
-func (m *memory) put(r *Run, earlier *settled, now time.Time) *settled {
-	s := &settled{
+// toSettled is what is known of a run as it leaves; earlier is what was known of it before.
+func (r *Run) toSettled(earlier *settled) settled {
+	s := settled{
 		id: r.ID, service: r.Service, trace: r.Trace, parent: r.Parent, parentID: r.ParentID, start: r.Start, end: r.EndKind, status: r.Status,
-		attempts: make(map[string][]sentAttempt, len(r.Attempts)), until: now.Add(rememberFor),
+		attempts: make([]sentAttempt, 0, len(r.Attempts)),
+	}
+	for _, a := range r.Attempts {
+		s.attempts = append(s.attempts, a.remember())
 	}
 	if earlier != nil {
 		if r.Sent {
@@ -62,27 +58,38 @@ func (m *memory) put(r *Run, earlier *settled, now time.Time) *settled {
 				s.attributes, s.cause, s.notes = r.attributes, earlier.cause, addNotes(earlier.notes, r.notes)
 			}
 		}
-		for stage, sent := range earlier.attempts {
-			s.attempts[stage] = sent
-		}
+		s.attempts = append(s.attempts, r.untold(earlier.attempts)...)
 	}
 	if !r.Sent && r.EndKind.Rank() < semconv.EndExplicit.Rank() {
 		s.attributes, s.cause, s.notes = r.attributes, r.cause, r.notes
 	}
+	return s
+}
+
+// untold are the attempts of stages of which nothing is known now. What is known now of a stage has all that was known
+// before.
+func (r *Run) untold(earlier []sentAttempt) []sentAttempt {
+	told := make(map[string]bool, len(r.Attempts))
 	for _, a := range r.Attempts {
-		delete(s.attempts, a.Stage) // what is known now has all that was known before
+		told[a.Stage] = true
 	}
-	sent := make([]sentAttempt, len(r.Attempts)) // most stages have one attempt, so these share their room
-	for i, a := range r.Attempts {
-		sent[i] = a.remember()
-		if known := s.attempts[a.Stage]; known != nil {
-			s.attempts[a.Stage] = append(known, sent[i])
-		} else {
-			s.attempts[a.Stage] = sent[i : i+1 : i+1]
+	var left []sentAttempt
+	for _, a := range earlier {
+		if !told[a.stage] {
+			left = append(left, a)
 		}
 	}
-	m.keep(s)
-	return s
+	return left
+}
+
+// remember is what stays known of an attempt; one that left complete stays as it left.
+func (a *Attempt) remember() sentAttempt {
+	if a.sent != nil && !a.leaves() {
+		return *a.sent
+	}
+	return sentAttempt{
+		stage: a.Stage, number: a.Number, start: a.Start, end: a.End, ended: a.Status != semconv.StatusAbandoned, wide: a.wide(),
+	}
 }
 
 // openCalls are the provider calls of a run whose end nobody told.
@@ -99,23 +106,109 @@ func (r *run) openCalls() map[string]*call {
 	return open
 }
 
-func (m *memory) keep(s *settled) {
-	m.byID[s.id] = s
-	m.queue = append(m.queue, s)
+// isEmpty tells whether there is nothing.
+func (u *unfinished) isEmpty() bool {
+	return u.calls == nil && u.attributes == nil && u.cause == nil && u.notes == nil
+}
+
+// kept is a copy that holds nothing else of the run in memory, nil when there is nothing.
+func (u *unfinished) kept() *unfinished {
+	if u.isEmpty() {
+		return nil
+	}
+	var texts event.Texts
+	out := &unfinished{attributes: u.attributes.kept(&texts), cause: u.cause.Kept(&texts)}
+	for _, n := range u.notes {
+		out.notes = append(out.notes, n.kept(&texts))
+	}
+	if len(u.calls) > 0 {
+		out.calls = make(map[string]*call, len(u.calls))
+	}
+	for _, c := range u.calls {
+		again := *c
+		again.id, again.stage, again.attributes = texts.Keep(c.id), texts.Keep(c.stage), c.attributes.kept(&texts)
+		out.calls[again.id] = &again
+	}
+	return out
+}
+
+// kept is a copy with its texts in memory of their own.
+func (f folded) kept(in *event.Texts) folded {
+	if f == nil {
+		return nil
+	}
+	out := make(folded, len(f))
+	for i := range f {
+		out[i] = foldedValue{f[i].Kept(in), f[i].at}
+	}
+	return out
+}
+
+// memory holds settled runs for a while, the oldest first to go.
+type memory struct {
+	byID  map[string]*remembered
+	queue []*remembered
+	max   int
+	// evicted counts those that were forgotten before their time.
+	evicted int
+	// packing is room for packing.
+	packing []byte
+}
+
+// remembered is a settled run as it waits for what comes late. There may be a hundred thousand, for most of which nothing
+// comes, and the garbage collector follows every pointer of theirs again and again. So all is packed into one text but
+// what few have.
+type remembered struct {
+	packed packed
+	*unfinished
+	until time.Time
+	// claim is on the mark in the journal that says this.
+	claim *journal.Claim
+}
+
+// get is what is known of a run that has settled, nil for another.
+func (m *memory) get(id string) *settled {
+	if in := m.byID[id]; in != nil {
+		return in.unpack()
+	}
+	return nil
+}
+
+// trace is the trace of a run that has settled; ok is false for another.
+func (m *memory) trace(id string) (trace semconv.TraceID, ok bool) {
+	in := m.byID[id]
+	if in == nil {
+		return trace, false
+	}
+	return in.packed.trace(), true
+}
+
+// unpack is what is known of the run. Nobody changes what is in it.
+func (in *remembered) unpack() *settled {
+	s := in.packed.unpack()
+	s.claim = in.claim
+	if in.unfinished != nil {
+		s.unfinished = *in.unfinished
+	}
+	return s
+}
+
+// keep remembers a run from now on.
+func (m *memory) keep(s *settled, now time.Time) *remembered {
+	m.packing = s.pack(m.packing[:0])
+	in := &remembered{packed: packed(m.packing), unfinished: s.kept(), until: now.Add(rememberFor), claim: s.claim}
+	m.byID[in.packed.id()] = in
+	m.queue = append(m.queue, in)
 	for len(m.queue) > m.max {
-		if first := m.queue[0]; m.byID[first.id] == first { // else it is remembered as it left later
+		if first := m.queue[0]; m.byID[first.packed.id()] == first { // else it is remembered as it left later
 			m.evicted++
 		}
 		m.drop()
 	}
-}
-
-// remember is what stays known of an attempt; one that left complete stays as it left.
-func (a *Attempt) remember() sentAttempt {
-	if a.sent != nil && !a.leaves() {
-		return *a.sent
+	if cap(m.packing) > maxPacking {
+		m.packing = nil
 	}
-	return sentAttempt{number: a.Number, start: a.Start, end: a.End, ended: a.Status != semconv.StatusAbandoned, wide: a.wide()}
+	return in
 }
 
 func (m *memory) expire(now time.Time) {
@@ -125,11 +218,11 @@ func (m *memory) expire(now time.Time) {
 }
 
 func (m *memory) drop() {
-	s := m.queue[0]
+	first := m.queue[0]
 	m.queue[0] = nil
 	m.queue = m.queue[1:]
-	if m.byID[s.id] == s { // a run that came back is remembered anew
-		delete(m.byID, s.id)
-		s.claim.Release()
+	if id := first.packed.id(); m.byID[id] == first { // a run that came back is remembered anew
+		delete(m.byID, id)
+		first.claim.Release()
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/stageflow/otelcol-stageflow/receiver/stageflowreceiver/internal/event"
 	"github.com/stageflow/otelcol-stageflow/sdk/semconv"
 )
 
@@ -19,7 +20,8 @@ func Spans(runs []*Run) ptrace.Traces {
 	for _, r := range runs {
 		count[r.Service] += 1 + len(r.Attempts) + len(r.Calls) + len(r.Tools)
 	}
-	byService := map[string]ptrace.SpanSlice{}
+	byService := make(map[string]ptrace.SpanSlice, len(count))
+	var room folded
 	for _, r := range runs {
 		spans, ok := byService[r.Service]
 		if !ok {
@@ -31,29 +33,34 @@ func Spans(runs []*Run) ptrace.Traces {
 			spans.EnsureCapacity(count[r.Service])
 			byService[r.Service] = spans
 		}
-		r.write(spans)
+		room = r.write(spans, room)
 	}
 	// Of a run that said nothing new, nothing is left.
 	td.ResourceSpans().RemoveIf(func(rs ptrace.ResourceSpans) bool { return rs.ScopeSpans().At(0).Spans().Len() == 0 })
 	return td
 }
 
-func (r *Run) write(spans ptrace.SpanSlice) {
+// write writes the spans of the run. The attributes of one after another are put together in room, which is returned for
+// the next run.
+func (r *Run) write(spans ptrace.SpanSlice, room folded) folded {
 	top := semconv.RunSpanID(r.ID)
 	if !r.Sent {
 		r.writeRun(top, spans.AppendEmpty())
 	}
 	for _, a := range r.Attempts {
 		if a.leaves() {
-			r.writeAttempt(a, top, spans.AppendEmpty())
+			room = a.attributes(room)
+			r.writeAttempt(a, room, top, spans.AppendEmpty())
 		}
 	}
 	for _, c := range r.Calls {
-		r.writeCall(c, top, spans.AppendEmpty())
+		room = append(room[:0], c.attributes...)
+		r.writeCall(c, room, top, spans.AppendEmpty())
 	}
 	for _, t := range r.Tools {
 		r.writeTool(t, top, spans.AppendEmpty())
 	}
+	return room
 }
 
 // leaves tells whether the attempt has something to say that no earlier span said.
@@ -77,7 +84,7 @@ func (r *Run) begin(span ptrace.Span, id semconv.SpanID, name string, start, end
 
 func (r *Run) writeRun(id semconv.SpanID, span ptrace.Span) {
 	pipeline := r.attributes.text(semconv.GenAIWorkflowNameKey)
-	attrs := r.begin(span, id, nameOf(semconv.OperationInvokeWorkflow, pipeline), r.Start, r.End, len(r.attributes)+len(r.cause)+6)
+	attrs := r.begin(span, id, nameOf(semconv.OperationInvokeWorkflow, pipeline), r.Start, r.End, len(r.attributes)+len(r.cause)+r.more())
 	attrs.PutStr(semconv.GenAIOperationNameKey, semconv.OperationInvokeWorkflow)
 	r.attributes.copyTo(attrs)
 	r.cause.CopyTo(attrs)
@@ -112,6 +119,18 @@ func (r *Run) writeRun(id semconv.SpanID, span ptrace.Span) {
 	setStatus(span, r.Status)
 }
 
+// more is how many attributes the span of the run has that no event tells.
+func (r *Run) more() int {
+	n := 4 // the operation, the status, the end and its revision
+	if r.cause.Has(semconv.RunStatusKey) {
+		n--
+	}
+	if len(r.EarlierEnds) > 0 {
+		n++
+	}
+	return n + ofError(r.Status)
+}
+
 // linkParent ties a child to its parent run: as a child span in the same trace, else by a link.
 func (r *Run) linkParent(span ptrace.Span) {
 	parent := pcommon.SpanID(semconv.RunSpanID(r.ParentID))
@@ -125,37 +144,67 @@ func (r *Run) linkParent(span ptrace.Span) {
 	link.Attributes().PutStr(semconv.RunIDKey, r.ParentID)
 }
 
-func (r *Run) writeAttempt(a *Attempt, above semconv.SpanID, span ptrace.Span) {
-	attrs := r.begin(span, semconv.StageSpanID(r.ID, a.Stage, a.Number), nameOf("stage", a.Stage), a.Start, a.End, len(a.attributes)+4)
+// writeAttempt writes a span with the attributes told, which are the span's own.
+func (r *Run) writeAttempt(a *Attempt, told folded, above semconv.SpanID, span ptrace.Span) {
+	own := told.cover([]event.Attribute{
+		{Key: semconv.StageNameKey, Value: event.TextValue(a.Stage)},
+		{Key: semconv.StageStatusKey, Value: event.TextValue(string(a.Status))},
+		{Key: semconv.StageAttemptKey, Value: event.IntValue(a.Number)},
+	})
+	more := len(told) + len(own)
+	if isError(a.Status) {
+		more++ // the error's type
+	}
+	attrs := r.begin(span, a.spanID(r.ID), nameOf("stage", a.Stage), a.Start, a.End, more)
 	span.SetParentSpanID(pcommon.SpanID(above))
-	a.attributes.copyTo(attrs)
-	attrs.PutStr(semconv.StageNameKey, a.Stage)
-	attrs.PutStr(semconv.StageStatusKey, string(a.Status))
-	attrs.PutInt(semconv.StageAttemptKey, a.Number)
+	told.copyTo(attrs)
+	own.CopyTo(attrs)
 	writeNotes(a.notes, span)
 	setStatus(span, a.Status)
 }
 
-func (r *Run) writeCall(c *Call, above semconv.SpanID, span ptrace.Span) {
-	operation, model := c.attributes.text(semconv.GenAIOperationNameKey), c.attributes.text(semconv.GenAIRequestModelKey)
+// writeCall writes a span with the attributes told, which are the span's own.
+func (r *Run) writeCall(c *Call, told folded, above semconv.SpanID, span ptrace.Span) {
+	operation, model := told.text(semconv.GenAIOperationNameKey), told.text(semconv.GenAIRequestModelKey)
 	if operation == "" {
 		operation = "provider_call"
 	}
-	attrs := r.begin(span, semconv.CallSpanID(r.ID, c.ID), nameOf(operation, model), c.Start, c.End, len(c.attributes)+5)
-	span.SetKind(ptrace.SpanKindClient)
+	status := event.Attribute{Key: semconv.CallStatusKey, Value: event.TextValue(string(c.Status))}
 	parent := above
-	c.attributes.copyTo(attrs)
+	var own event.Attributes
 	if c.Stage != nil {
-		parent = semconv.StageSpanID(r.ID, c.Stage.Stage, c.Stage.Number)
-		attrs.PutStr(semconv.StageNameKey, c.Stage.Stage)
-		attrs.PutInt(semconv.StageAttemptKey, c.Stage.Number)
+		parent = c.Stage.spanID(r.ID)
+		own = told.cover([]event.Attribute{
+			{Key: semconv.StageNameKey, Value: event.TextValue(c.Stage.Stage)},
+			{Key: semconv.StageAttemptKey, Value: event.IntValue(c.Stage.Number)},
+			status,
+		})
+	} else {
+		own = told.cover([]event.Attribute{status})
 	}
+	attrs := r.begin(span, semconv.CallSpanID(r.ID, c.ID), nameOf(operation, model), c.Start, c.End, len(told)+len(own)+ofError(c.Status))
+	span.SetKind(ptrace.SpanKindClient)
 	span.SetParentSpanID(pcommon.SpanID(parent))
-	attrs.PutStr(semconv.CallStatusKey, string(c.Status))
+	told.copyTo(attrs)
+	own.CopyTo(attrs)
 	setStatus(span, c.Status)
 	if c.Status == semconv.StatusAbandoned {
 		setAbandoned(span)
 	}
+}
+
+// cover puts values in the place of those that have the same keys, and returns the ones that are left: they come last. It
+// uses the memory of own.
+func (f folded) cover(own event.Attributes) (left event.Attributes) {
+	left = own[:0]
+	for _, o := range own {
+		if i, ok := f.find(o.Key); ok {
+			f[i].Value = o.Value
+		} else {
+			left = append(left, o)
+		}
+	}
+	return left
 }
 
 func nameOf(operation, what string) string {
@@ -168,7 +217,7 @@ func nameOf(operation, what string) string {
 // setStatus leaves success Unset. A failure is Error, its text the message and its type error.type; an attempt
 // that was retried failed, too.
 func setStatus(span ptrace.Span, s semconv.Status) {
-	if s != semconv.StatusFailed && s != semconv.StatusRetried {
+	if !isError(s) {
 		return
 	}
 	attrs := span.Attributes()
@@ -184,6 +233,20 @@ func setStatus(span ptrace.Span, s semconv.Status) {
 	attrs.Remove(semconv.ExceptionTypeKey)
 	attrs.Remove(semconv.ExceptionMessageKey)
 }
+
+// ofError is how many attributes the span of a run or a call has for its error: the type, and of what was given up the
+// code.
+func ofError(s semconv.Status) int {
+	switch {
+	case isError(s):
+		return 1
+	case s == semconv.StatusAbandoned:
+		return 2
+	}
+	return 0
+}
+
+func isError(s semconv.Status) bool { return s == semconv.StatusFailed || s == semconv.StatusRetried }
 
 // setAbandoned marks a run that fell silent, or a call, of a provider or a tool, that nobody saw return: not known to
 // have failed, but no success either. Stages are not marked: of a run that told its end, a stage without one may be a

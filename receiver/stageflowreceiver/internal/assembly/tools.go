@@ -232,7 +232,7 @@ func (r *Run) writeTool(t *Tool, above semconv.SpanID, span ptrace.Span) {
 	t.attributes.copyTo(attrs)
 	parent := above
 	if t.Stage != nil {
-		parent = semconv.StageSpanID(r.ID, t.Stage.Stage, t.Stage.Number)
+		parent = t.Stage.spanID(r.ID)
 		attrs.PutStr(semconv.StageNameKey, t.Stage.Stage)
 		attrs.PutInt(semconv.StageAttemptKey, t.Stage.Number)
 	}
