@@ -103,7 +103,7 @@ func settleAll(t *rapid.T, batches [][]string) []string {
 	return out
 }
 
-func canonicalSpan(t *rapid.T, span ptrace.Span) string {
+func canonicalSpan(t require.TestingT, span ptrace.Span) string {
 	attrs, err := json.Marshal(span.Attributes().AsRaw())
 	require.NoError(t, err)
 	text := fmt.Sprint(span.TraceID(), span.SpanID(), span.ParentSpanID(), span.Name(), span.Kind(), span.StartTimestamp(), span.EndTimestamp(),

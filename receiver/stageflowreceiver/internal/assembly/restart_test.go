@@ -31,13 +31,13 @@ type journaled struct {
 	spans   []string
 }
 
-func newJournaled(t *rapid.T, settings Settings) *journaled {
+func newJournaled(t require.TestingT, settings Settings) *journaled {
 	j := &journaled{stream: &stream{now: base.Add(time.Hour), calls: map[string]string{}}, storage: journaltest.New()}
 	j.begin(t, settings)
 	return j
 }
 
-func (j *journaled) begin(t *rapid.T, settings Settings) {
+func (j *journaled) begin(t require.TestingT, settings Settings) {
 	client, err := j.storage.GetClient(context.Background(), component.KindReceiver, component.ID{}, "")
 	require.NoError(t, err)
 	j.journal, err = journal.Open(context.Background(), client, Owners)
@@ -47,7 +47,7 @@ func (j *journaled) begin(t *rapid.T, settings Settings) {
 }
 
 // kill forgets all but the storage, and reads that back.
-func (j *journaled) kill(t *rapid.T) {
+func (j *journaled) kill(t require.TestingT) {
 	j.storage = j.storage.Copy()
 	j.begin(t, j.set)
 	restore := j.NewRestore(j.now)
@@ -71,7 +71,7 @@ func (j *journaled) kill(t *rapid.T) {
 	j.journal.EndReplay()
 }
 
-func (j *journaled) add(t *rapid.T, lines []string) {
+func (j *journaled) add(t require.TestingT, lines []string) {
 	ld := plog.NewLogs()
 	decode(lines).MoveAndAppendTo(ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords())
 	j.read.Reset()
@@ -87,7 +87,7 @@ func (j *journaled) add(t *rapid.T, lines []string) {
 	j.journal.Done(at)
 }
 
-func (j *journaled) pass(t *rapid.T, d time.Duration) {
+func (j *journaled) pass(t require.TestingT, d time.Duration) {
 	j.now = j.now.Add(d)
 	due := j.Due(j.now, false)
 	for _, rs := range Spans(due).ResourceSpans().All() {
@@ -134,4 +134,28 @@ func TestRestartsGiveTheSameSpans(t *testing.T) {
 		slices.Sort(killed.spans)
 		require.Equal(t, strings.Join(steady.spans, "\n"), strings.Join(killed.spans, "\n"))
 	})
+}
+
+// A run that fell silent, and of which nothing is known but a note, has it still when its end comes after a restart.
+func TestRestartKeepsNotesOfAWeakEnd(t *testing.T) {
+	retry := ev("guard_retry.attempt", 3, `"guard":"g","attempt":1`)
+	for _, lines := range [][]string{
+		{retry},
+		{retry, stage("a", "started", 1, ""), stage("a", "failed", 4, `"error":"reset"`)},
+	} {
+		steady, killed := newJournaled(t, testSettings), newJournaled(t, testSettings)
+		for _, j := range []*journaled{steady, killed} {
+			j.add(t, lines)
+			j.pass(t, 16*time.Minute)
+			require.NotEmpty(t, j.spans)
+		}
+		killed.kill(t)
+		for _, j := range []*journaled{steady, killed} {
+			j.spans = nil
+			j.add(t, []string{ev("pipeline.failed", 20, "")})
+			j.pass(t, time.Minute)
+			require.Contains(t, strings.Join(j.spans, "\n"), "guard_retry.attempt")
+		}
+		require.Equal(t, steady.spans, killed.spans)
+	}
 }
