@@ -128,6 +128,32 @@ func BenchmarkRemembered(b *testing.B) {
 	}
 }
 
+// BenchmarkInFlight tells what a run costs from its first event until it is over.
+func BenchmarkInFlight(b *testing.B) {
+	for _, shape := range shapes {
+		b.Run(shape.name, func(b *testing.B) {
+			const runs = 10_000
+			s, facts := factsOfRuns(runs, shape.run)
+			set := testSettings
+			set.MaxActive = runs
+			var before, after runtime.MemStats
+			for b.Loop() {
+				s.Assembler = nil
+				runtime.GC()
+				runtime.ReadMemStats(&before)
+				s.Assembler = New(set)
+				s.Add(facts, 0, s.now, 0)
+				runtime.GC()
+				runtime.ReadMemStats(&after)
+			}
+			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/runs, "B/run")
+			b.ReportMetric(float64(after.HeapObjects-before.HeapObjects)/runs, "objects/run")
+			runtime.KeepAlive(s)
+			runtime.KeepAlive(facts)
+		})
+	}
+}
+
 // BenchmarkAdmit keeps room for batches of events and gives it back.
 func BenchmarkAdmit(b *testing.B) {
 	for _, runs := range []int{1, 5, 100} {
