@@ -89,6 +89,7 @@ type Facts struct {
 
 	attributes event.Arena[event.Attribute]
 	stages     event.Arena[StageFact]
+	ends       event.Arena[RunEnd]
 	calls      event.Arena[CallFact]
 	told       event.Arena[event.Told]
 }
@@ -104,6 +105,7 @@ func (fs *Facts) Reset() {
 	}
 	fs.attributes.Reset()
 	fs.stages.Reset()
+	fs.ends.Reset()
 	fs.calls.Reset()
 	fs.told.Reset()
 }
@@ -202,7 +204,8 @@ var causeKeys = map[string]bool{
 
 // runEnd takes the attributes of the end out of the event's own and leaves those of the run.
 func (fs *Facts) runEnd(s *said) *RunEnd {
-	end := &RunEnd{Kind: s.EndKind(), Status: s.RunStatus(), Time: s.at, Cause: s.own.TakeOut(causeKeys, fs.attributes.Make(len(s.own)))}
+	end := &fs.ends.Make(1)[:1][0]
+	*end = RunEnd{Kind: s.EndKind(), Status: s.RunStatus(), Time: s.at, Cause: s.own.TakeOut(causeKeys, fs.attributes.Make(len(s.own)))}
 	if end.Kind == semconv.EndNone {
 		return nil
 	}
@@ -249,13 +252,14 @@ func (fs *Facts) stageDetails(s *said) []StageFact {
 	if len(list) == 0 {
 		return nil
 	}
-	details := make([]StageFact, 0, len(list))
+	details := fs.stages.Make(len(list))
+	var detail event.Event // one at a time
 	for _, item := range list {
 		fields := item.Map()
 		if fields == nil {
 			continue
 		}
-		detail := s.Detail(fields)
+		detail = s.Detail(fields)
 		of := fs.divide(&detail, s.at, detail.AppendTold(fs.told.Make(fields.Len()), true), true)
 		details = append(details, stageFact(&of))
 	}
