@@ -98,38 +98,24 @@ func BenchmarkSettle(b *testing.B) {
 	}
 }
 
-// BenchmarkRemembered tells what a settled run costs as long as it is remembered.
-func BenchmarkRemembered(b *testing.B) {
-	for _, shape := range shapes {
-		b.Run(shape.name, func(b *testing.B) {
-			const runs = 10_000
-			s, facts := factsOfRuns(runs, shape.run)
-			set := testSettings
-			set.MaxActive = runs
-			var before, after runtime.MemStats
-			for b.Loop() {
-				s.Assembler = nil
-				runtime.GC()
-				runtime.ReadMemStats(&before)
-				s.Assembler = New(set)
-				for batch := range slices.Chunk(facts, 100*len(facts)/runs) { // of a hundred runs: few are in flight
-					s.Add(batch, 0, s.now, 0)
-					for len(s.Due(s.now.Add(time.Minute), true)) > 0 {
-					}
-				}
-				runtime.GC()
-				runtime.ReadMemStats(&after)
-			}
-			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/runs, "B/run")
-			b.ReportMetric(float64(after.HeapObjects-before.HeapObjects)/runs, "objects/run")
-			runtime.KeepAlive(s)
-			runtime.KeepAlive(facts)
-		})
-	}
-}
-
 // BenchmarkInFlight tells what a run costs from its first event until it is over.
 func BenchmarkInFlight(b *testing.B) {
+	benchmarkMemory(b, func(s *stream, facts []Fact, _ int) { s.Add(facts, 0, s.now, 0) })
+}
+
+// BenchmarkRemembered tells what a settled run costs as long as it is remembered.
+func BenchmarkRemembered(b *testing.B) {
+	benchmarkMemory(b, func(s *stream, facts []Fact, runs int) {
+		for batch := range slices.Chunk(facts, 100*len(facts)/runs) { // of a hundred runs: few are in flight
+			s.Add(batch, 0, s.now, 0)
+			for len(s.Due(s.now.Add(time.Minute), true)) > 0 {
+			}
+		}
+	})
+}
+
+// benchmarkMemory tells what the assembler has in memory of every run after take.
+func benchmarkMemory(b *testing.B, take func(s *stream, facts []Fact, runs int)) {
 	for _, shape := range shapes {
 		b.Run(shape.name, func(b *testing.B) {
 			const runs = 10_000
@@ -142,7 +128,7 @@ func BenchmarkInFlight(b *testing.B) {
 				runtime.GC()
 				runtime.ReadMemStats(&before)
 				s.Assembler = New(set)
-				s.Add(facts, 0, s.now, 0)
+				take(s, facts, runs)
 				runtime.GC()
 				runtime.ReadMemStats(&after)
 			}
