@@ -295,6 +295,13 @@ func TestKeys(t *testing.T) {
 		key(`{"type":"x","data":{"n":2},"sink_id":"s","seq":7}`), "sink and number decide")
 	_, ok := open(decodeOne(t, []byte(`{"type":"stream.chunk_dropped","data":{"queue_size":4}}`))).Key()
 	assert.False(t, ok, "three equal drops without time or run are three drops")
+
+	foreign := decodeOne(t, []byte(a))
+	foreign.Attributes().PutStr(semconv.EventSinkIDKey, "s")
+	foreign.Attributes().PutEmpty(semconv.EventBatchKey)
+	k, ok := open(foreign).Key()
+	assert.True(t, ok)
+	assert.Equal(t, key(a), k, "an empty number is none, or all of them were copies of one event")
 }
 
 // A sender can put a hundred thousand fields into one event; a span gets the first of them, always the same.
