@@ -54,6 +54,11 @@ func (e *Entry) marshal(sure Position) ([]byte, error) {
 	return append(b, body...), nil
 }
 
+// setSure changes the position in the header of a stored entry.
+func setSure(stored []byte, sure Position) {
+	binary.BigEndian.PutUint64(stored[headerSize-8:], uint64(sure))
+}
+
 type header struct {
 	kind    Kind
 	arrival time.Time

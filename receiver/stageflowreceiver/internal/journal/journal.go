@@ -37,6 +37,8 @@ type Journal struct {
 	first, next Position
 	// size is how many bytes the entries have, claimed how many of them somebody needs.
 	size, claimed int64
+	// waiting are the writes of requests that have not begun, and those that are being done, which come first.
+	waiting []*write
 	// underWay are entries of requests that are not answered yet.
 	underWay map[Position]struct{}
 	// sure is the position before which, when the journal was last written, no request was under way.
@@ -60,30 +62,6 @@ func Open(ctx context.Context, client storage.Client, owners func(plog.LogRecord
 	return j, j.scan(ctx)
 }
 
-// Append stores an entry. It stays open, which keeps it from being cut off, until [Journal.Done] or
-// [Journal.Withdraw].
-func (j *Journal) Append(ctx context.Context, e *Entry) (Position, error) {
-	if j == nil {
-		return 0, nil
-	}
-	j.writing.Lock()
-	defer j.writing.Unlock()
-	stored, err := e.marshal(j.lowestUnderWay())
-	if err != nil {
-		return 0, fmt.Errorf("journal: an entry cannot be written: %w", err)
-	}
-	pos, ops, cut := j.begin(maxCut)
-	if err := j.client.Batch(ctx, append(ops, storage.SetOperation(pos.key(), stored))...); err != nil {
-		return 0, fmt.Errorf("journal: the storage refused an entry of %d bytes: %w", len(stored), err)
-	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.cut(cut)
-	j.push(int32(len(stored)))
-	j.underWay[pos] = struct{}{}
-	return pos, nil
-}
-
 // Done tells that all claims on an entry have been made.
 func (j *Journal) Done(pos Position) {
 	if j == nil || pos == 0 {
@@ -101,18 +79,6 @@ func (j *Journal) done(pos Position) {
 		e.share = e.size / max(1, int32(len(e.claims)))
 		j.claimed += int64(e.share * e.held)
 	}
-}
-
-// Withdraw takes back an entry whose request is not acknowledged.
-func (j *Journal) Withdraw(ctx context.Context, pos Position) error {
-	if j == nil || pos == 0 {
-		return nil
-	}
-	j.writing.Lock()
-	defer j.writing.Unlock()
-	err := j.client.Set(ctx, pos.key(), tombstone(j.lowestUnderWay()))
-	j.Done(pos)
-	return err
 }
 
 // Close closes the storage's client.
@@ -134,8 +100,6 @@ func (j *Journal) Size() int64 {
 }
 
 func (j *Journal) lowestUnderWay() Position {
-	j.mu.Lock()
-	defer j.mu.Unlock()
 	lowest := j.next
 	for p := range j.underWay {
 		lowest = min(lowest, p)

@@ -63,7 +63,9 @@ func (j *Journal) renew(ctx context.Context) (int, error) {
 	if err := j.client.Batch(ctx, front...); err != nil {
 		return 0, err
 	}
+	j.mu.Lock()
 	sure := j.lowestUnderWay()
+	j.mu.Unlock()
 	var again []moved
 	for i, op := range front {
 		if len(claims[i]) == 0 {
