@@ -141,6 +141,12 @@ func (s *eventsServer) post(w http.ResponseWriter, req *http.Request) {
 		respond(w, http.StatusBadRequest, answer{Error: SinkIDHeader + " or " + BatchSeqHeader + " is longer than " + strconv.Itoa(maxHeader) + " bytes"})
 		return
 	}
+	leave, err := s.intake.gate.enter(req.Context())
+	if err != nil {
+		refuseRequest(w, err)
+		return
+	}
+	defer leave()
 	decoder := s.decoders.Get().(*event.Decoder)
 	defer s.release(decoder)
 	decoder.From = from
@@ -164,14 +170,19 @@ func (s *eventsServer) post(w http.ResponseWriter, req *http.Request) {
 	err = s.intake.takeDecoded(ctx, decoder.Events)
 	s.obs.EndLogsOp(ctx, "json", accepted, err)
 	if err != nil {
-		code, wait := httpAnswer(err)
-		if wait != "" {
-			w.Header().Set("Retry-After", wait)
-		}
-		respond(w, code, answer{Error: err.Error()})
+		refuseRequest(w, err)
 		return
 	}
 	respond(w, http.StatusOK, result)
+}
+
+// refuseRequest tells why nothing of a request was taken, and when to send it again.
+func refuseRequest(w http.ResponseWriter, err error) {
+	code, wait := httpAnswer(err)
+	if wait != "" {
+		w.Header().Set("Retry-After", wait)
+	}
+	respond(w, code, answer{Error: err.Error()})
 }
 
 // decode reads the body, and counts what had to be repaired or was no event.

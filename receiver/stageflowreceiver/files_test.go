@@ -49,15 +49,15 @@ func reading(pattern string, change ...func(*fileconsumer.Config)) func(*testRec
 // timed gives the receiver the time of the bubble.
 func timed(r *testReceiver) { r.now = time.Now }
 
-// gate is a logs pipeline that refuses with what it was told last.
-type gate struct {
+// refuser is a logs pipeline that refuses with what it was told last.
+type refuser struct {
 	consumertest.LogsSink
 	err atomic.Pointer[error]
 }
 
-func (g *gate) refuse(err error) { g.err.Store(&err) }
+func (g *refuser) refuse(err error) { g.err.Store(&err) }
 
-func (g *gate) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+func (g *refuser) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 	if err := g.err.Load(); err != nil && *err != nil {
 		ld.ResourceLogs().RemoveIf(func(plog.ResourceLogs) bool { return true }) // it is the pipeline's now
 		return *err
@@ -65,7 +65,7 @@ func (g *gate) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 	return g.LogsSink.ConsumeLogs(ctx, ld)
 }
 
-func behind(g *gate) func(*testReceiver) { return func(r *testReceiver) { r.logs = g } }
+func behind(g *refuser) func(*testReceiver) { return func(r *testReceiver) { r.logs = g } }
 
 // look waits until the receiver has looked at its files.
 func (r *testReceiver) look() {
@@ -354,16 +354,16 @@ func TestFilesAfterACrash(t *testing.T) {
 
 // While the pipeline refuses, files wait; then all is there, once, in order. The status says so after a while.
 func TestRefusedLinesWait(t *testing.T) {
-	for name, refuse := range map[string]func(t *testing.T, r *testReceiver, logs *gate) (relent func()){
-		"by the pipeline": func(_ *testing.T, _ *testReceiver, logs *gate) func() {
+	for name, refuse := range map[string]func(t *testing.T, r *testReceiver, logs *refuser) (relent func()){
+		"by the pipeline": func(_ *testing.T, _ *testReceiver, logs *refuser) func() {
 			logs.refuse(errors.New("queue is full"))
 			return func() { logs.refuse(nil) }
 		},
-		"for too many runs": func(t *testing.T, r *testReceiver, _ *gate) func() {
+		"for too many runs": func(t *testing.T, r *testReceiver, _ *refuser) func() {
 			r.post(t, line("pipeline.completed", "other", 1, ""))
 			return func() { r.settler.sweep(t.Context(), false) }
 		},
-		"by the storage": func(_ *testing.T, r *testReceiver, _ *gate) func() {
+		"by the storage": func(_ *testing.T, r *testReceiver, _ *refuser) func() {
 			m := r.extensions[*r.cfg.Storage].(*journaltest.Memory)
 			m.Refuse(errors.New("a cable is out"))
 			return func() { m.Refuse(nil) }
@@ -371,7 +371,7 @@ func TestRefusedLinesWait(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				file, logs := filepath.Join(t.TempDir(), "events.jsonl"), &gate{}
+				file, logs := filepath.Join(t.TempDir(), "events.jsonl"), &refuser{}
 				r := newTestReceiver(t, stored(journaltest.New()), reading(file), timed, behind(logs), with(func(cfg *Config) { cfg.Runs.MaxActive = 1 }))
 				relent := refuse(t, r, logs)
 				logs.Reset()
@@ -408,7 +408,7 @@ func TestRefusedLinesOutliveARestart(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			directory, m, logs := t.TempDir(), journaltest.New(), &gate{}
+			directory, m, logs := t.TempDir(), journaltest.New(), &refuser{}
 			logs.refuse(errLater)
 			put(t, directory)
 			synctest.Test(t, func(t *testing.T) {
@@ -446,7 +446,7 @@ func (s *slowLogs) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 
 func TestLinesRefusedForGoodHoldNobodyUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		file, logs := filepath.Join(t.TempDir(), "events.jsonl"), &gate{}
+		file, logs := filepath.Join(t.TempDir(), "events.jsonl"), &refuser{}
 		logs.refuse(consumererror.NewPermanent(errors.New("no")))
 		r := newTestReceiver(t, reading(file), behind(logs))
 		write(t, file, count(1, 250))

@@ -25,6 +25,8 @@ import (
 // the batch are read, without what is to be redacted, then they are put into the journal, then they are passed on as log
 // records, and at last their runs take what they say.
 type intake struct {
+	// gate is what senders pass before anything is done for their requests.
+	gate *gate
 	// next is nil without a logs pipeline, assemble is false without a traces or metrics pipeline.
 	next      consumer.Logs
 	assemble  bool

@@ -25,7 +25,14 @@ func newOTLP(ctx context.Context, set receiver.Settings, protocols otlpreceiver.
 	cfg := &otlpreceiver.Config{Protocols: protocols}
 
 	// The records are changed in place.
-	take := func(ctx context.Context, ld plog.Logs) error { return refuse(c.intake.take(ctx, ld)) }
+	take := func(ctx context.Context, ld plog.Logs) error {
+		leave, err := c.intake.gate.enter(ctx)
+		if err != nil {
+			return refuse(err)
+		}
+		defer leave()
+		return refuse(c.intake.take(ctx, ld))
+	}
 	logs, err := consumer.NewLogs(take, consumer.WithCapabilities(consumer.Capabilities{MutatesData: true}))
 	if err != nil {
 		return nil, err

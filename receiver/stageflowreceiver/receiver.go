@@ -67,7 +67,7 @@ func (c *core) Start(ctx context.Context, host component.Host) error {
 		return err
 	}
 	c.intake = &intake{
-		next: c.logs, assemble: c.assembles(), assembler: assembler, journal: c.journal,
+		gate: newGate(c.telemetry), next: c.logs, assemble: c.assembles(), assembler: assembler, journal: c.journal,
 		redactor: redactor, seen: newSeen(seenPerGeneration), joins: newJoins(), now: c.now, telemetry: c.telemetry, logger: c.set.Logger,
 	}
 	if err := c.intake.replay(ctx); err != nil {

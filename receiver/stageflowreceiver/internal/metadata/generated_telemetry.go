@@ -28,6 +28,7 @@ type TelemetryBuilder struct {
 	meter                            metric.Meter
 	mu                               sync.Mutex
 	registrations                    []metric.Registration
+	ReceiverStageflowCrowdedRequests metric.Int64Counter
 	ReceiverStageflowDuplicateEvents metric.Int64Counter
 	ReceiverStageflowEvents          metric.Int64Counter
 	ReceiverStageflowJournalSize     metric.Int64ObservableGauge
@@ -156,6 +157,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ReceiverStageflowCrowdedRequests, err = builder.meter.Int64Counter(
+		"otelcol_receiver_stageflow_crowded_requests",
+		metric.WithDescription("Number of requests over OTLP or HTTP that were told to come again, unread, because too many were under way. [Alpha]"),
+		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverStageflowDuplicateEvents, err = builder.meter.Int64Counter(
 		"otelcol_receiver_stageflow_duplicate_events",
 		metric.WithDescription("Number of events dropped because they had been received before. [Alpha]"),

@@ -40,6 +40,7 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	tb.ReceiverStageflowCrowdedRequests.Add(context.Background(), 1)
 	tb.ReceiverStageflowDuplicateEvents.Add(context.Background(), 1)
 	tb.ReceiverStageflowEvents.Add(context.Background(), 1)
 	tb.ReceiverStageflowRedactedValues.Add(context.Background(), 1)
@@ -47,6 +48,9 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ReceiverStageflowRepairedValues.Add(context.Background(), 1)
 	tb.ReceiverStageflowRunsSettled.Add(context.Background(), 1)
 	tb.ReceiverStageflowZeroParents.Add(context.Background(), 1)
+	AssertEqualReceiverStageflowCrowdedRequests(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverStageflowDuplicateEvents(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
