@@ -14,7 +14,7 @@ import (
 
 // How many requests are worked on at once, and how many wait, for each processor.
 const (
-	workingPerProcessor = 8
+	workingPerProcessor = 4
 	waitingPerProcessor = 64
 )
 
