@@ -33,7 +33,7 @@ func (j *Journal) Append(ctx context.Context, e *Entry) (Position, error) {
 	if j == nil {
 		return 0, nil
 	}
-	stored, err := e.marshal(0) // what is sure is known when it is written
+	stored, err := e.marshal()
 	if err != nil {
 		return 0, fmt.Errorf("journal: an entry cannot be written: %w", err)
 	}
@@ -104,9 +104,7 @@ func (j *Journal) group() []*write {
 // put writes in one batch, with what can be cut off.
 func (j *Journal) put(ctx context.Context, group []*write) error {
 	next, ops, cut := j.begin(maxCut)
-	j.mu.Lock()
 	sure := j.lowestUnderWay()
-	j.mu.Unlock()
 	for _, w := range group {
 		pos, value := w.pos, w.stored
 		if value == nil {

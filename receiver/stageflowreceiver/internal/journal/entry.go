@@ -41,7 +41,8 @@ const (
 
 var errVersion = errors.New("the journal was written by another version of the collector: start that version once to finish the runs it holds, or remove the storage's file to give them up")
 
-func (e *Entry) marshal(sure Position) ([]byte, error) {
+// marshal makes what is stored, but for the position in the header: see [setSure].
+func (e *Entry) marshal() ([]byte, error) {
 	m := plog.ProtoMarshaler{}
 	body, err := m.MarshalLogs(e.Records)
 	if err != nil {
@@ -50,11 +51,11 @@ func (e *Entry) marshal(sure Position) ([]byte, error) {
 	b := make([]byte, 0, headerSize+len(body))
 	b = append(b, version, byte(e.Kind))
 	b = binary.BigEndian.AppendUint64(b, uint64(e.Arrival.UnixNano()))
-	b = binary.BigEndian.AppendUint64(b, uint64(sure))
+	b = binary.BigEndian.AppendUint64(b, 0)
 	return append(b, body...), nil
 }
 
-// setSure changes the position in the header of a stored entry.
+// setSure puts the position into the header of an entry that is about to be stored: only then is it known.
 func setSure(stored []byte, sure Position) {
 	binary.BigEndian.PutUint64(stored[headerSize-8:], uint64(sure))
 }

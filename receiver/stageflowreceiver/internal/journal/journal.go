@@ -99,7 +99,10 @@ func (j *Journal) Size() int64 {
 	return j.size
 }
 
+// lowestUnderWay is the position before which no request is under way.
 func (j *Journal) lowestUnderWay() Position {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	lowest := j.next
 	for p := range j.underWay {
 		lowest = min(lowest, p)

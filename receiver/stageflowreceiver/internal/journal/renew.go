@@ -63,18 +63,17 @@ func (j *Journal) renew(ctx context.Context) (int, error) {
 	if err := j.client.Batch(ctx, front...); err != nil {
 		return 0, err
 	}
-	j.mu.Lock()
 	sure := j.lowestUnderWay()
-	j.mu.Unlock()
 	var again []moved
 	for i, op := range front {
 		if len(claims[i]) == 0 {
 			continue
 		}
-		m, err := j.filter(op.Value, claims[i], sure)
+		m, err := j.filter(op.Value, claims[i])
 		if err != nil {
 			return 0, err
 		}
+		setSure(m.stored, sure)
 		m.from = j.first + Position(i)
 		again = append(again, m)
 	}
@@ -121,7 +120,7 @@ func (j *Journal) front() (reads []*storage.Operation, owners []map[string]bool)
 }
 
 // filter leaves of a stored entry what the owners need.
-func (j *Journal) filter(stored []byte, owners map[string]bool, sure Position) (moved, error) {
+func (j *Journal) filter(stored []byte, owners map[string]bool) (moved, error) {
 	e, err := unmarshal(stored)
 	if err != nil {
 		return moved{}, err
@@ -134,7 +133,7 @@ func (j *Journal) filter(stored []byte, owners map[string]bool, sure Position) (
 		})
 		return rl.ScopeLogs().Len() == 0
 	})
-	m.stored, err = e.marshal(sure)
+	m.stored, err = e.marshal()
 	m.size = int32(len(m.stored))
 	return m, err
 }
