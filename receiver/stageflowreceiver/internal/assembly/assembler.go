@@ -76,6 +76,26 @@ func (a *Assembler) Admit(facts []Fact) (room int, err error) {
 	return room, nil
 }
 
+// fresh counts the runs of facts that are not in flight.
+func (a *Assembler) fresh(facts []Fact) int {
+	var fresh map[string]struct{}
+	last := ""
+	for i := range facts {
+		id := facts[i].RunID
+		if id == last || id == "" { // the events of a run mostly come one after the other
+			continue
+		}
+		if last = id; a.active[id] != nil {
+			continue
+		}
+		if fresh == nil {
+			fresh = map[string]struct{}{}
+		}
+		fresh[id] = struct{}{}
+	}
+	return len(fresh)
+}
+
 // Cancel gives back the room that Admit kept.
 func (a *Assembler) Cancel(room int) {
 	a.mu.Lock()
@@ -137,7 +157,7 @@ func (a *Assembler) begin(id string, now time.Time) *run {
 	return r
 }
 
-// claim is on entries of the journal, nil without one.
+// claim is on entries of the journal, nil without one: then the owner's whole name, which takes memory, is not made.
 func (a *Assembler) claim(owner, id string) *journal.Claim {
 	if a.set.Journal == nil {
 		return nil
@@ -212,10 +232,8 @@ func (a *Assembler) Due(now time.Time, all bool) []*Run {
 
 // settle remembers a run as it was resolved, and forgets its facts.
 func (a *Assembler) settle(r *run, out *Run, now time.Time) *Run {
-	if len(r.leftCalls) > 0 || len(r.leftTools) > 0 {
-		out.Calls = slices.DeleteFunc(out.Calls, func(c *Call) bool { return r.leftCalls[c.ID] })
-		out.Tools = slices.DeleteFunc(out.Tools, func(t *Tool) bool { return r.leftTools[t.ID] })
-	}
+	out.Calls = slices.DeleteFunc(out.Calls, func(c *Call) bool { return r.leftCalls[c.ID] })
+	out.Tools = slices.DeleteFunc(out.Tools, func(t *Tool) bool { return r.leftTools[t.ID] })
 	if r.earlier != nil {
 		out.Sent = len(r.ends) == 0 || out.EndKind.Rank() <= r.earlier.end.Rank()
 		out.Revised = !out.Sent
